@@ -1,0 +1,253 @@
+// A batch inside WASM memory: the columns that kernels read and write in place.
+// Layout: `kernels/abi.ts`. Text views hold absolute addresses; what they point at must outlive the batch.
+
+import { assert } from "../base/assert.ts";
+import { BATCH_ROWS_MAX } from "../base/limits.ts";
+import { bitmapBytes, type Column, type RecordBatch } from "../batch/record_batch.ts";
+import type { DataType, Schema } from "../batch/schema.ts";
+import {
+  BATCH_COLUMN_0,
+  BATCH_COLUMNS,
+  BATCH_ROWS,
+  BATCH_WATERMARKS,
+  COLUMN_BYTES,
+  COLUMN_DATA,
+  COLUMN_TYPE,
+  COLUMN_VALIDITY,
+  COLUMN_VALIDITY_BUFFER,
+  TYPE_BOOL,
+  TYPE_F64,
+  TYPE_I64,
+  TYPE_TIMESTAMP,
+  TYPE_UTF8,
+  VIEW_BYTES,
+  VIEW_INLINE_MAX,
+} from "../../kernels/abi.ts";
+import type { KernelInstance } from "./instance.ts";
+
+export const typeCode: Readonly<Record<DataType, number>> = {
+  i64: TYPE_I64,
+  f64: TYPE_F64,
+  bool: TYPE_BOOL,
+  utf8: TYPE_UTF8,
+  timestamp: TYPE_TIMESTAMP,
+};
+
+/** Bytes that `rows` rows of a column take (without validity and without text bytes). */
+export function columnDataBytes(type: DataType, rows: number): number {
+  if (type === "bool") return bitmapBytes(rows);
+  return rows * (type === "utf8" ? VIEW_BYTES : 8);
+}
+
+export class BatchRegion {
+  readonly kernel: KernelInstance;
+  readonly schema: Schema;
+  readonly capacity: number;
+  /** Address of the batch descriptor, what kernels are given. */
+  readonly address: number;
+  #heapAddress = 0;
+  #heapBytes = 0;
+
+  constructor(kernel: KernelInstance, schema: Schema, capacity = BATCH_ROWS_MAX) {
+    this.kernel = kernel;
+    this.schema = schema;
+    this.capacity = capacity;
+    this.address = kernel.allocate(BATCH_COLUMN_0 + schema.length * COLUMN_BYTES);
+    kernel.writeU32(this.address + BATCH_COLUMNS, schema.length);
+    schema.forEach((field, index) => {
+      const data = kernel.allocate(columnDataBytes(field.type, capacity) + 16);
+      const validity = kernel.allocate(bitmapBytes(capacity) + 16);
+      const column = this.columnAddress(index);
+      kernel.writeU32(column + COLUMN_TYPE, typeCode[field.type]);
+      kernel.writeU32(column + COLUMN_DATA, data);
+      kernel.writeU32(column + COLUMN_VALIDITY_BUFFER, validity);
+    });
+    kernel.writeU32(this.address + BATCH_WATERMARKS, kernel.allocate(capacity * 8));
+  }
+
+  get rowCount(): number {
+    return this.kernel.readU32(this.address + BATCH_ROWS);
+  }
+  set rowCount(rows: number) {
+    assert(rows >= 0 && rows <= this.capacity, "a batch holds at most its capacity");
+    this.kernel.writeU32(this.address + BATCH_ROWS, rows);
+  }
+
+  columnAddress(index: number): number {
+    return this.address + BATCH_COLUMN_0 + index * COLUMN_BYTES;
+  }
+  dataAddress(index: number): number {
+    return this.kernel.readU32(this.columnAddress(index) + COLUMN_DATA);
+  }
+  get watermarksAddress(): number {
+    return this.kernel.readU32(this.address + BATCH_WATERMARKS);
+  }
+
+  int64(index: number): BigInt64Array<ArrayBuffer> {
+    return new BigInt64Array(this.kernel.buffer, this.dataAddress(index), this.capacity);
+  }
+  float64(index: number): Float64Array<ArrayBuffer> {
+    return new Float64Array(this.kernel.buffer, this.dataAddress(index), this.capacity);
+  }
+  watermarks(): BigInt64Array<ArrayBuffer> {
+    return new BigInt64Array(this.kernel.buffer, this.watermarksAddress, this.capacity);
+  }
+
+  /** Copies rows `[start, end)` of a standalone batch in; this region's schema must equal the batch's. */
+  load(batch: RecordBatch, start = 0, end = batch.rowCount): void {
+    const rows = end - start;
+    assert(rows <= this.capacity, "the batch fits the region");
+    assert(batch.columns.length === this.schema.length, "batch and region have the same columns");
+    this.#reserveHeap(textBytes(batch, start, end));
+    let heapAt = this.#heapAddress;
+    batch.columns.forEach((column, index) => {
+      heapAt = this.#loadColumn(index, column, start, end, heapAt);
+    });
+    this.rowCount = rows;
+  }
+
+  #reserveHeap(bytes: number): void {
+    if (bytes <= this.#heapBytes) return;
+    if (this.#heapAddress !== 0) this.kernel.free(this.#heapAddress, this.#heapBytes);
+    this.#heapBytes = Math.max(bytes, 4096);
+    this.#heapAddress = this.kernel.allocate(this.#heapBytes);
+  }
+
+  #loadColumn(index: number, column: Column, start: number, end: number, heapAt: number): number {
+    const memory = this.kernel.bytes();
+    const data = this.dataAddress(index);
+    this.#loadValidity(index, column.validity, start, end);
+    switch (column.type) {
+      case "i64":
+      case "timestamp":
+      case "f64": {
+        const from = column.values.subarray(start, end);
+        memory.set(new Uint8Array(from.buffer, from.byteOffset, from.byteLength), data);
+        return heapAt;
+      }
+      case "bool":
+        copyBits(column.bits, start, end, memory, data);
+        return heapAt;
+      case "utf8":
+        return this.#loadText(column.offsets, column.bytes, data, start, end, heapAt);
+    }
+  }
+
+  #loadText(offsets: Int32Array, bytes: Uint8Array, data: number, start: number, end: number, heapAt: number): number {
+    const memory = this.kernel.bytes();
+    const view = this.kernel.view();
+    for (let row = start; row < end; row++) {
+      const from = offsets[row] as number;
+      const length = (offsets[row + 1] as number) - from;
+      const at = data + (row - start) * VIEW_BYTES;
+      memory.fill(0, at, at + VIEW_BYTES);
+      view.setUint32(at, length, true);
+      if (length <= VIEW_INLINE_MAX) {
+        memory.set(bytes.subarray(from, from + length), at + 4);
+        continue;
+      }
+      memory.set(bytes.subarray(from, from + 4), at + 4);
+      view.setUint32(at + 12, heapAt, true);
+      memory.set(bytes.subarray(from, from + length), heapAt);
+      heapAt += length;
+    }
+    return heapAt;
+  }
+
+  #loadValidity(index: number, validity: Uint8Array | undefined, start: number, end: number): void {
+    const column = this.columnAddress(index);
+    if (validity === undefined) {
+      this.kernel.writeU32(column + COLUMN_VALIDITY, 0);
+      return;
+    }
+    const address = this.kernel.readU32(column + COLUMN_VALIDITY_BUFFER);
+    copyBits(validity, start, end, this.kernel.bytes(), address);
+    this.kernel.writeU32(column + COLUMN_VALIDITY, address);
+  }
+
+  /** A standalone copy of rows `[start, end)`. */
+  copyOut(start = 0, end = this.rowCount): RecordBatch {
+    const columns = this.schema.map((field, index) => this.#columnOut(field.type, index, start, end));
+    return { schema: this.schema, rowCount: end - start, columns, weights: undefined };
+  }
+
+  #columnOut(type: DataType, index: number, start: number, end: number): Column {
+    const validity = this.#validityOut(index, start, end);
+    const data = this.dataAddress(index);
+    const rows = end - start;
+    const buffer = this.kernel.buffer;
+    switch (type) {
+      case "i64":
+      case "timestamp":
+        return { type, values: new BigInt64Array(buffer, data + start * 8, rows).slice(), validity };
+      case "f64":
+        return { type, values: new Float64Array(buffer, data + start * 8, rows).slice(), validity };
+      case "bool": {
+        const bits = new Uint8Array(bitmapBytes(rows));
+        copyBits(this.kernel.bytes().subarray(data), start, end, bits, 0);
+        return { type, bits, validity };
+      }
+      case "utf8":
+        return this.#textOut(data, start, end, validity);
+    }
+  }
+
+  #validityOut(index: number, start: number, end: number): Uint8Array<ArrayBuffer> | undefined {
+    const address = this.kernel.readU32(this.columnAddress(index) + COLUMN_VALIDITY);
+    if (address === 0) return undefined;
+    const bits = new Uint8Array(bitmapBytes(end - start));
+    copyBits(this.kernel.bytes().subarray(address), start, end, bits, 0);
+    return bits;
+  }
+
+  #textOut(data: number, start: number, end: number, validity: Uint8Array<ArrayBuffer> | undefined): Column {
+    const view = this.kernel.view();
+    const memory = this.kernel.bytes();
+    const offsets = new Int32Array(end - start + 1);
+    for (let row = start; row < end; row++) {
+      const length = view.getUint32(data + row * VIEW_BYTES, true);
+      offsets[row - start + 1] = (offsets[row - start] as number) + length;
+    }
+    const bytes = new Uint8Array(offsets[end - start] as number);
+    for (let row = start; row < end; row++) {
+      const at = data + row * VIEW_BYTES;
+      const length = view.getUint32(at, true);
+      const from = length <= VIEW_INLINE_MAX ? at + 4 : view.getUint32(at + 12, true);
+      bytes.set(memory.subarray(from, from + length), offsets[row - start] as number);
+    }
+    return { type: "utf8", offsets, bytes, validity };
+  }
+
+  free(): void {
+    this.schema.forEach((field, index) => {
+      const column = this.columnAddress(index);
+      this.kernel.free(this.dataAddress(index), columnDataBytes(field.type, this.capacity) + 16);
+      this.kernel.free(this.kernel.readU32(column + COLUMN_VALIDITY_BUFFER), bitmapBytes(this.capacity) + 16);
+    });
+    this.kernel.free(this.watermarksAddress, this.capacity * 8);
+    if (this.#heapAddress !== 0) this.kernel.free(this.#heapAddress, this.#heapBytes);
+    this.kernel.free(this.address, BATCH_COLUMN_0 + this.schema.length * COLUMN_BYTES);
+  }
+}
+
+function textBytes(batch: RecordBatch, start: number, end: number): number {
+  let total = 0;
+  for (const column of batch.columns) {
+    if (column.type === "utf8") total += (column.offsets[end] as number) - (column.offsets[start] as number);
+  }
+  return total;
+}
+
+/** Copies bits `[start, end)` to the beginning of the target bitmap. */
+function copyBits(from: Uint8Array, start: number, end: number, into: Uint8Array, at: number): void {
+  if ((start & 7) === 0) {
+    into.set(from.subarray(start >>> 3, (end + 7) >>> 3), at);
+    return;
+  }
+  into.fill(0, at, at + bitmapBytes(end - start));
+  for (let bit = start; bit < end; bit++) {
+    if ((((from[bit >>> 3] as number) >>> (bit & 7)) & 1) === 0) continue;
+    const to = at + ((bit - start) >>> 3);
+    into[to] = (into[to] as number) | (1 << ((bit - start) & 7));
+  }
+}
