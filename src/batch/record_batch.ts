@@ -50,7 +50,8 @@ export const bitmapBytes = (rowCount: number): number => (rowCount + 7) >>> 3;
 export const bitAt = (bits: Uint8Array, index: number): boolean =>
   (((bits[index >>> 3] as number) >>> (index & 7)) & 1) === 1;
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+// A byte order mark is part of the value, not a mark to be dropped.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export function valueAt(column: Column, row: number): Value {
   if (column.validity !== undefined && !bitAt(column.validity, row)) return null;

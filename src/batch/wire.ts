@@ -1,0 +1,134 @@
+// A RecordBatch as one contiguous, versioned buffer: what channels and checkpoint parts carry.
+//
+// Layout version 1, little-endian. Every section starts at a multiple of 8; the bytes between are zero, and so are
+// the bits of a bitmap beyond the last row, so one batch has one encoding.
+//
+//   OFFSET   SIZE   DESCRIPTION
+//   0        4      magic "MRBT"
+//   4        2      layout version
+//   6        2      flags: bit 0 = weights present
+//   8        4      length of the whole in bytes
+//   12       4      row count
+//   16       4      column count
+//   20       4      bytes of the schema section
+//   24       …      schema: per field u8 type, u8 nullable, u16 bytes of the name, the name in UTF-8
+//   then per column:
+//            8      u32 flags (bit 0 = validity present), u32 text bytes (0 where the column is not utf8)
+//            …      validity bitmap, where present
+//            …      i64, timestamp, f64: 8 bytes a row; bool: bitmap; utf8: rows + 1 i32 offsets, then the text
+//   then, where present:
+//            …      weights, one i8 a row
+//
+// Invariant: whatever bytes are given, `decodeBatch` returns a batch that `valueAt` can read at every row, or throws
+// `batch_corrupt`. Offsets start at 0, never fall and end at the text's length; no text begins or ends inside a
+// character. What the values mean is not its business: the bytes carry no digest of their own.
+
+import { assert } from "../base/assert.ts";
+import { align8, type Bytes, utf8 } from "../base/bytes.ts";
+import { COLUMNS_MAX } from "../base/limits.ts";
+import { bitmapBytes, type Column, type RecordBatch } from "./record_batch.ts";
+import type { DataType, Schema } from "./schema.ts";
+
+export const WIRE_MAGIC = 0x5442524d; // "MRBT"
+export const WIRE_VERSION = 1;
+export const WIRE_HEADER_BYTES = 24;
+export const WIRE_COLUMN_HEADER_BYTES = 8;
+export const WIRE_FIELD_HEADER_BYTES = 4;
+
+/** A bitmap takes an eighth of a byte a row, and no column none: bounds what few bytes can claim. */
+export const WIRE_ROWS_MAX = 1 << 24;
+
+/** Codes are part of the format: never renumber. */
+export const WIRE_TYPES: readonly DataType[] = ["i64", "f64", "bool", "utf8", "timestamp"];
+
+export function encodeBatch(batch: RecordBatch): Bytes {
+  const rows = batch.rowCount;
+  assert(rows <= WIRE_ROWS_MAX && batch.columns.length <= COLUMNS_MAX, "the batch is within the limits of the format");
+  assert(batch.columns.length === batch.schema.length, "a batch has one column a field");
+  const schema = encodeSchema(batch.schema);
+  let length = WIRE_HEADER_BYTES + align8(schema.byteLength);
+  for (const column of batch.columns) length += columnBytes(column, rows);
+  if (batch.weights !== undefined) length += align8(rows);
+  assert(length < 2 ** 32, "an encoded batch is shorter than 4 GiB");
+
+  const out = new Uint8Array(length);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, WIRE_MAGIC, true);
+  view.setUint16(4, WIRE_VERSION, true);
+  view.setUint16(6, batch.weights === undefined ? 0 : 1, true);
+  view.setUint32(8, length, true);
+  view.setUint32(12, rows, true);
+  view.setUint32(16, batch.columns.length, true);
+  view.setUint32(20, schema.byteLength, true);
+  out.set(schema, WIRE_HEADER_BYTES);
+  let at = WIRE_HEADER_BYTES + align8(schema.byteLength);
+  for (const column of batch.columns) at = writeColumn(out, view, at, column, rows);
+  if (batch.weights !== undefined) {
+    out.set(rawBytes(batch.weights, rows), at);
+    at += align8(rows);
+  }
+  assert(at === length, "an encoded batch is as long as computed");
+  return out;
+}
+
+function encodeSchema(schema: Schema): Bytes {
+  const names = schema.map((one) => utf8(one.name));
+  const out = new Uint8Array(names.reduce((sum, name) => sum + WIRE_FIELD_HEADER_BYTES + name.byteLength, 0));
+  const view = new DataView(out.buffer);
+  let at = 0;
+  schema.forEach((one, index) => {
+    const name = names[index] as Bytes;
+    assert(name.byteLength <= 0xffff, "a field's name is shorter than 64 KiB");
+    out[at] = WIRE_TYPES.indexOf(one.type) + 1;
+    out[at + 1] = one.nullable ? 1 : 0;
+    view.setUint16(at + 2, name.byteLength, true);
+    out.set(name, at + WIRE_FIELD_HEADER_BYTES);
+    at += WIRE_FIELD_HEADER_BYTES + name.byteLength;
+  });
+  return out;
+}
+
+/** Bytes of the text of `rows` rows. */
+const textLength = (offsets: Int32Array, rows: number): number => (offsets[rows] as number) - (offsets[0] as number);
+
+function columnBytes(column: Column, rows: number): number {
+  let length = WIRE_COLUMN_HEADER_BYTES;
+  if (column.validity !== undefined) length += align8(bitmapBytes(rows));
+  if (column.type === "bool") return length + align8(bitmapBytes(rows));
+  if (column.type === "utf8") return length + align8((rows + 1) * 4) + align8(textLength(column.offsets, rows));
+  return length + rows * 8;
+}
+
+function writeColumn(out: Bytes, view: DataView, start: number, column: Column, rows: number): number {
+  view.setUint32(start, column.validity === undefined ? 0 : 1, true);
+  let at = start + WIRE_COLUMN_HEADER_BYTES;
+  if (column.validity !== undefined) at = writeBitmap(out, at, column.validity, rows);
+  if (column.type === "bool") return writeBitmap(out, at, column.bits, rows);
+  if (column.type !== "utf8") {
+    out.set(rawBytes(column.values, rows), at);
+    return at + rows * 8;
+  }
+  const first = column.offsets[0] as number;
+  const length = textLength(column.offsets, rows);
+  view.setUint32(start + 4, length, true);
+  const offsets = new Int32Array(out.buffer, at, rows + 1);
+  offsets.set(column.offsets.subarray(0, rows + 1));
+  if (first !== 0) for (let row = 0; row <= rows; row++) offsets[row] = (offsets[row] as number) - first;
+  at += align8((rows + 1) * 4);
+  out.set(column.bytes.subarray(first, first + length), at);
+  return at + align8(length);
+}
+
+function writeBitmap(out: Bytes, at: number, bits: Uint8Array, rows: number): number {
+  const length = bitmapBytes(rows);
+  assert(bits.byteLength >= length, "a bitmap has a bit for every row");
+  out.set(bits.subarray(0, length), at);
+  const last = at + length - 1;
+  if ((rows & 7) !== 0) out[last] = (out[last] as number) & ((1 << (rows & 7)) - 1);
+  return at + align8(length);
+}
+
+function rawBytes(values: BigInt64Array | Float64Array | Int8Array, rows: number): Uint8Array {
+  assert(values.length >= rows, "a column has a value for every row");
+  return new Uint8Array(values.buffer, values.byteOffset, rows * values.BYTES_PER_ELEMENT);
+}
