@@ -27,7 +27,3 @@ declare namespace WebAssembly {
   }
   class RuntimeError extends Error {}
 }
-
-// AssemblyScript's integer names, so that `kernels/abi.ts` is one source for both sides.
-type i32 = number;
-type u32 = number;

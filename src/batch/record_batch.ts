@@ -68,8 +68,7 @@ export function valueAt(column: Column, row: number): Value {
   }
 }
 
-export const rowOf = (batch: RecordBatch, row: number): Value[] =>
-  batch.columns.map((column) => valueAt(column, row));
+export const rowOf = (batch: RecordBatch, row: number): Value[] => batch.columns.map((column) => valueAt(column, row));
 
 /** Builds a batch from rows of values; the slow, simple way in (tests, staging of small outputs). */
 export function batchOfRows(schema: Schema, rows: readonly (readonly Value[])[]): RecordBatch {

@@ -2,7 +2,7 @@
 // `memory.grow`, from either side, detaches the buffer: take views through `bytes()` and the like each time.
 
 import { assert } from "../base/assert.ts";
-import { externalError, MillraceError } from "../base/errors.ts";
+import { externalError, type MillraceError } from "../base/errors.ts";
 import {
   ABI_VERSION,
   CONTROL_DETAIL,

@@ -85,7 +85,10 @@ export interface MetadataStore {
   get(key: string): Promise<Bytes | undefined>;
   getCounter(key: string): Promise<number>;
   /** Entries whose key starts with `prefix`, ascending by key; counters are not among them. */
-  list(prefix: string, options?: { readonly reverse?: boolean; readonly limit?: number }): Promise<readonly MetadataEntry[]>;
+  list(
+    prefix: string,
+    options?: { readonly reverse?: boolean; readonly limit?: number },
+  ): Promise<readonly MetadataEntry[]>;
 }
 
 export interface MetadataEntry {
