@@ -4,12 +4,12 @@
 // Invariant: reading a split from a position yields exactly the rows that followed it the first time.
 
 import type { SplitId } from "../base/ids.ts";
+import type { PlainData } from "../base/plain.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 
-/** Plain JSON data: what a checkpoint and a savepoint hold of a split. Integers stay below 2^53. */
-export type PlainData = null | boolean | number | string | readonly PlainData[] | { readonly [key: string]: PlainData };
+export type { PlainData };
 
 export interface SourceSplit {
   readonly id: SplitId;

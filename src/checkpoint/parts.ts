@@ -1,0 +1,46 @@
+// Writing and reading parts: immutable blobs named by generation, checkpoint and content.
+// Invariant: what `readPart` returns has the length and the digest that the manifest recorded.
+
+import { corruptionError } from "../base/errors.ts";
+import { type Bytes, hexOf } from "../base/bytes.ts";
+import type { BranchId, CheckpointId, Generation, JobId } from "../base/ids.ts";
+import type { BlobStore, Digest } from "../platform/ports.ts";
+import type { PartRef } from "../protocol/snapshot.ts";
+import { partName } from "./paths.ts";
+
+export interface PartScope {
+  readonly jobId: JobId;
+  readonly branch: BranchId;
+  readonly generation: Generation;
+}
+
+export function sha256Hex(digest: Digest, bytes: Uint8Array): string {
+  const stream = digest.sha256();
+  stream.update(bytes);
+  return hexOf(stream.finish());
+}
+
+/** The reference of a part before it is written; `storePart` must follow before anything names it. */
+export function describePart(
+  digest: Digest,
+  scope: PartScope,
+  checkpoint: CheckpointId,
+  bytes: Uint8Array,
+  rowCount: number,
+): PartRef {
+  const sha256 = sha256Hex(digest, bytes);
+  const name = partName(scope.jobId, scope.branch, scope.generation, checkpoint, sha256);
+  return { name, byteLength: bytes.byteLength, sha256, rowCount };
+}
+
+export async function readPart(blobs: BlobStore, digest: Digest, part: PartRef): Promise<Bytes> {
+  const bytes = await blobs.get(part.name);
+  if (bytes === undefined) {
+    throw corruptionError("part_missing", part.name, "a checkpoint part that the manifest names is not in the store");
+  }
+  if (bytes.byteLength !== part.byteLength || sha256Hex(digest, bytes) !== part.sha256) {
+    const found = `${bytes.byteLength} bytes with another digest`;
+    throw corruptionError("part_corrupt", part.name, `a checkpoint part has ${found} than the manifest recorded`);
+  }
+  return bytes;
+}

@@ -1,0 +1,19 @@
+// RESTARTING: the restart strategy's delay is running.
+
+import type { JobEvent, JobState, Step } from "../job_state.ts";
+import { moveTo } from "../transitions.ts";
+import { cancelAtOnce } from "./cancelling.ts";
+
+export function restarting(state: JobState, event: JobEvent, nowMs: number): Step {
+  switch (event.kind) {
+    case "tick":
+      if (nowMs < state.restartAtMs) return [state, [{ kind: "wake", atMs: state.restartAtMs }]];
+      return [moveTo(state, "INITIALIZING"), [{ kind: "record_status" }, { kind: "claim" }]];
+    case "cancel":
+      return cancelAtOnce(state);
+    case "savepoint":
+      return [{ ...state, wantedSavepoints: [...state.wantedSavepoints, event.savepoint] }, []];
+    default:
+      return [state, []];
+  }
+}
