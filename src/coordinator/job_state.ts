@@ -86,7 +86,7 @@ export type JobEvent =
   | { readonly kind: "savepoint"; readonly savepoint: string };
 
 export type JobEffect =
-  /** Raise the generation by one, read where to go on, answer `claimed`, `fenced` or `claim_failed`. */
+  /** In one transaction raise the generation by one and record the status; then read where to go on and answer `claimed`, `fenced` or `claim_failed`. */
   | { readonly kind: "claim" }
   | { readonly kind: "deploy"; readonly deployment: Deployment }
   | { readonly kind: "send"; readonly message: ToTask }

@@ -7,7 +7,7 @@ import { cancelAtOnce } from "./cancelling.ts";
 export function created(state: JobState, event: JobEvent): Step {
   switch (event.kind) {
     case "start":
-      return [moveTo(state, "INITIALIZING"), [{ kind: "record_status" }, { kind: "claim" }]];
+      return [moveTo(state, "INITIALIZING"), [{ kind: "claim" }]];
     case "cancel":
       return cancelAtOnce(state);
     default:

@@ -8,7 +8,7 @@ export function restarting(state: JobState, event: JobEvent, nowMs: number): Ste
   switch (event.kind) {
     case "tick":
       if (nowMs < state.restartAtMs) return [state, [{ kind: "wake", atMs: state.restartAtMs }]];
-      return [moveTo(state, "INITIALIZING"), [{ kind: "record_status" }, { kind: "claim" }]];
+      return [moveTo(state, "INITIALIZING"), [{ kind: "claim" }]];
     case "cancel":
       return cancelAtOnce(state);
     case "savepoint":

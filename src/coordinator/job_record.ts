@@ -1,0 +1,40 @@
+// The stored record of a job: what must be known to list it, and to start it again after everything is gone.
+
+import { decodeCbor, encodeCbor } from "../base/cbor.ts";
+import { corruptionError } from "../base/errors.ts";
+import type { Bytes } from "../base/bytes.ts";
+import type { BranchId, JobId } from "../base/ids.ts";
+import type { PlainData } from "../base/plain.ts";
+import type { JobStatus } from "./job_state.ts";
+
+export interface StoredError {
+  readonly code: string;
+  readonly message: string;
+  readonly where: string;
+}
+
+export interface JobRecord {
+  readonly format: 1;
+  readonly jobId: JobId;
+  readonly name: string;
+  /** The validated spec as it was posted. */
+  readonly spec: PlainData;
+  readonly status: JobStatus;
+  readonly branch: BranchId;
+  readonly createdAtMs: number;
+  readonly changedAtMs: number;
+  readonly restartsTotal: number;
+  readonly error: StoredError | null;
+  /** The savepoint that the job was started from, or null. */
+  readonly startedFrom: string | null;
+}
+
+export const encodeJobRecord = (record: JobRecord): Bytes => encodeCbor(record);
+
+export function decodeJobRecord(bytes: Uint8Array, where: string): JobRecord {
+  const found = decodeCbor(bytes, where) as Partial<JobRecord> | null;
+  if (found?.format !== 1 || typeof found.jobId !== "string" || typeof found.status !== "string") {
+    throw corruptionError("job_record_corrupt", where, "the stored job record is not readable by this version of Millrace");
+  }
+  return found as JobRecord;
+}

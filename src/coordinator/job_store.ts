@@ -1,0 +1,173 @@
+// The stored side of one job: record, generation, manifests, garbage.
+// Invariant: every change is guarded by the generation that makes it, inside the store's own transaction.
+
+import { assert } from "../base/assert.ts";
+import { decodeCbor, encodeCbor } from "../base/cbor.ts";
+import { corruptionError } from "../base/errors.ts";
+import { asCheckpointId, asGeneration, type BranchId, type CheckpointId, type Generation, type JobId } from "../base/ids.ts";
+import { decideGarbage } from "../checkpoint/garbage.ts";
+import { decodeManifest, encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
+import { generationKey, jobKey, latestKey, manifestKey, manifestPrefix, partPrefix } from "../checkpoint/paths.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Guard } from "../platform/ports.ts";
+import type { Deployment } from "../protocol/messages.ts";
+import type { TaskSnapshot } from "../protocol/snapshot.ts";
+import { encodeJobRecord, type JobRecord } from "./job_record.ts";
+import type { JobState, JobStatus } from "./job_state.ts";
+
+const MANIFESTS_RETAINED = 2;
+
+export interface Claimed {
+  readonly generation: Generation;
+  readonly branch: BranchId;
+  readonly restore: Deployment["restore"];
+}
+
+interface Latest {
+  readonly branch: BranchId;
+  readonly checkpoint: CheckpointId;
+}
+
+export class JobStore {
+  readonly #platform: Platform;
+  #record: JobRecord;
+  readonly #pins = new Map<CheckpointId, number>();
+
+  constructor(platform: Platform, record: JobRecord) {
+    this.#platform = platform;
+    this.#record = record;
+  }
+
+  get record(): JobRecord {
+    return this.#record;
+  }
+  get jobId(): JobId {
+    return this.#record.jobId;
+  }
+
+  /** Takes the job over: whoever held an older generation can change nothing afterwards. */
+  async claim(state: JobState): Promise<{ kind: "claimed"; claimed: Claimed } | { kind: "fenced" }> {
+    const { metadata } = this.#platform;
+    const held = asGeneration(await metadata.getCounter(generationKey(this.jobId)));
+    // A runner that has claimed before gives way to any newer generation; a fresh one takes over from the last.
+    if (state.generation !== 0 && held !== state.generation) return { kind: "fenced" };
+    const generation = asGeneration(held + 1);
+    const record = this.#changed("INITIALIZING", state);
+    const outcome = await metadata.commit(
+      [this.#guard(held)],
+      [
+        { kind: "put_counter", key: generationKey(this.jobId), value: generation },
+        { kind: "put", key: jobKey(this.jobId), value: encodeJobRecord(record) },
+      ],
+    );
+    if (outcome.kind === "refused") return { kind: "fenced" };
+    this.#record = record;
+    const manifest = await this.latestManifest();
+    if (manifest === undefined) return { kind: "claimed", claimed: { generation, branch: record.branch, restore: undefined } };
+    const { branch, checkpoint, snapshot } = manifest;
+    return { kind: "claimed", claimed: { generation, branch, restore: { checkpoint, snapshot } } };
+  }
+
+  /** Makes the checkpoint exist, or finds that a newer generation has taken over. */
+  async publish(one: {
+    readonly checkpoint: CheckpointId;
+    readonly generation: Generation;
+    readonly branch: BranchId;
+    readonly snapshot: TaskSnapshot;
+  }): Promise<"published" | "fenced"> {
+    const { branch, checkpoint, generation, snapshot } = one;
+    const key = manifestKey(this.jobId, branch, checkpoint);
+    const takenAtMs = this.#platform.clock.nowMs();
+    const head = { format: MANIFEST_FORMAT, jobId: this.jobId, branch, checkpoint, generation, takenAtMs } as const;
+    const value = encodeManifest({ ...head, parent: null, snapshot });
+    const outcome = await this.#platform.metadata.commit(
+      [this.#guard(generation), { kind: "absent", key }],
+      [
+        { kind: "put", key, value },
+        { kind: "put", key: latestKey(this.jobId), value: encodeCbor({ branch, checkpoint } satisfies Latest) },
+      ],
+    );
+    if (outcome.kind === "committed") return "published";
+    assert(outcome.guard === 0, "under its own generation a checkpoint is published once");
+    return "fenced";
+  }
+
+  async latest(): Promise<Latest | undefined> {
+    const bytes = await this.#platform.metadata.get(latestKey(this.jobId));
+    if (bytes === undefined) return undefined;
+    return decodeCbor(bytes, latestKey(this.jobId)) as Latest;
+  }
+
+  async latestManifest(): Promise<Manifest | undefined> {
+    const latest = await this.latest();
+    return latest === undefined ? undefined : await this.manifest(latest.branch, latest.checkpoint);
+  }
+
+  async manifest(branch: BranchId, checkpoint: CheckpointId): Promise<Manifest> {
+    const key = manifestKey(this.jobId, branch, checkpoint);
+    const bytes = await this.#platform.metadata.get(key);
+    if (bytes === undefined) throw corruptionError("manifest_missing", key, "the manifest of a recorded checkpoint is gone");
+    return decodeManifest(bytes, key);
+  }
+
+  async recordStatus(state: JobState): Promise<void> {
+    const record = this.#changed(state.status, state);
+    const op = { kind: "put", key: jobKey(this.jobId), value: encodeJobRecord(record) } as const;
+    const outcome = await this.#platform.metadata.commit([this.#guard(state.generation)], [op]);
+    if (outcome.kind === "committed") this.#record = record;
+  }
+
+  /** Keeps a checkpoint's manifest and parts from being collected until the returned function is called. */
+  pin(checkpoint: CheckpointId): () => void {
+    this.#pins.set(checkpoint, (this.#pins.get(checkpoint) ?? 0) + 1);
+    return () => {
+      const left = (this.#pins.get(checkpoint) ?? 1) - 1;
+      if (left === 0) this.#pins.delete(checkpoint);
+      else this.#pins.set(checkpoint, left);
+    };
+  }
+
+  async collectGarbage(state: JobState): Promise<void> {
+    const { metadata, blobs } = this.#platform;
+    // Parts are listed before manifests: a part written in between is not seen, so it cannot be taken for garbage.
+    const partNames = await blobs.list(partPrefix(this.jobId));
+    const entries = await metadata.list(manifestPrefix(this.jobId));
+    const latest = await this.latest();
+    if (latest === undefined) return;
+    const pinned = [...this.#pins.keys()].map((one) => manifestKey(this.jobId, state.branch, one));
+    const decision = decideGarbage({
+      manifests: entries.map(({ key, value }) => ({ key, manifest: decodeManifest(value, key) })),
+      partNames,
+      generation: state.generation,
+      latest: { key: manifestKey(this.jobId, latest.branch, latest.checkpoint), checkpoint: latest.checkpoint },
+      pinned,
+      retained: MANIFESTS_RETAINED,
+    });
+    for (const key of decision.manifestKeys) {
+      const outcome = await metadata.commit([this.#guard(state.generation)], [{ kind: "delete", key }]);
+      if (outcome.kind === "refused") return;
+    }
+    // The guard of the last deletion, or of this no-change commit, shows that the generation is still current.
+    const current = await metadata.commit([this.#guard(state.generation)], []);
+    if (current.kind === "committed" && decision.partNames.length > 0) await blobs.delete(decision.partNames);
+  }
+
+  #guard(generation: Generation | number): Guard {
+    return { kind: "counter_is", key: generationKey(this.jobId), value: generation };
+  }
+
+  #changed(status: JobStatus, state: JobState): JobRecord {
+    const error = state.error === undefined ? null : { ...state.error.toJSON() };
+    const { branch, restartsTotal } = state;
+    return { ...this.#record, status, branch, restartsTotal, error, changedAtMs: this.#platform.clock.nowMs() };
+  }
+}
+
+/** Records a new job; its id must not exist. */
+export async function createJob(platform: Platform, record: JobRecord): Promise<void> {
+  const key = jobKey(record.jobId);
+  const outcome = await platform.metadata.commit([{ kind: "absent", key }], [{ kind: "put", key, value: encodeJobRecord(record) }]);
+  assert(outcome.kind === "committed", "a fresh random job id is unused");
+}
+
+export const noCheckpoint = asCheckpointId(0);
