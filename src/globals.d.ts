@@ -3,12 +3,13 @@
 // clocks, timers, randomness, files and the network come in through `platform` ports only.
 
 declare class TextEncoder {
-  encode(input?: string): Uint8Array<ArrayBuffer>;
+  /** For bytes of one's own call `utf8` of base/bytes.ts: the runtimes' types disagree about the result's buffer. */
+  encode(input?: string): Uint8Array;
   encodeInto(input: string, target: Uint8Array): { read: number; written: number };
 }
 
 declare class TextDecoder {
-  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+  constructor(label?: string, options?: { fatal: boolean; ignoreBOM: boolean });
   decode(input?: ArrayBufferView | ArrayBuffer, options?: { stream?: boolean }): string;
 }
 

@@ -1,13 +1,13 @@
 // Small helpers over byte arrays: text, hex, joining.
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-export const utf8 = (text: string): Bytes => encoder.encode(text);
+export const utf8 = (text: string): Bytes => encoder.encode(text) as Bytes;
 
-/** Strict: throws TypeError on bytes that are not UTF-8. */
+/** Strict: throws TypeError on bytes that are not UTF-8; a byte order mark is kept as text. */
 export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 export function hexOf(bytes: Uint8Array): string {

@@ -170,7 +170,7 @@ class BatchReader {
     if (previous !== bytes.byteLength) {
       throw this.#corrupt(`the text offsets end with ${previous} instead of ${bytes.byteLength}`);
     }
-    const decoder = new TextDecoder("utf-8", { fatal: true });
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     try {
       for (let at = 0; at < bytes.byteLength; at += TEXT_CHECK_BYTES) {
         decoder.decode(bytes.subarray(at, at + TEXT_CHECK_BYTES), { stream: true });

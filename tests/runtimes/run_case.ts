@@ -65,19 +65,20 @@ export async function runCase(one: NamedCase, context: TestContext): Promise<Rep
   // An unhandled rejection is reported only after the turn in which nobody had caught it.
   await new Promise((resolve) => setTimeout(resolve, 0));
   const stray = strayErrors.splice(0);
-  if (stray.length > 0) error = [...(error === undefined ? [] : [error]), ...stray.map((text) => `left behind: ${text}`)].join("\n");
+  if (stray.length > 0)
+    error = [...(error === undefined ? [] : [error]), ...stray.map((text) => `left behind: ${text}`)].join("\n");
   const ms = Date.now() - startMs;
   return error === undefined ? { kind: "pass", name: one.name, ms } : { kind: "fail", name: one.name, ms, error };
 }
 
 async function withinLimit(run: () => Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setTimeout> | null = null;
   const limit = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`took longer than ${CASE_LIMIT_MS} ms`)), CASE_LIMIT_MS);
   });
   try {
     await Promise.race([run(), limit]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== null) clearTimeout(timer);
   }
 }
