@@ -8,10 +8,11 @@
 // (the output gate), and data must not wait behind a checkpoint. `sync` makes them durable before we resolve.
 // All keys of a blob are written without an await in between, which the storage makes one transaction.
 
-import { type Bytes, equalBytes } from "../../src/base/bytes.ts";
-import { corruptionError, userError } from "../../src/base/errors.ts";
+import { type Bytes, equalBytes, utf8 } from "../../src/base/bytes.ts";
+import { corruptionError } from "../../src/base/errors.ts";
 import { BLOB_CHUNK_BYTES } from "../../src/base/limits.ts";
 import type { BlobStore } from "../../src/platform/ports.ts";
+import { blobExists, checkedKey } from "../../src/platform/store_rules.ts";
 import { demandAtMost, KEY_BYTES_MAX, KEYS_PER_CALL_MAX } from "./limits.ts";
 
 const UNCONFIRMED = { allowUnconfirmed: true } as const;
@@ -29,16 +30,10 @@ export class DurableBlobs implements BlobStore {
   }
 
   async put(name: string, bytes: Uint8Array): Promise<void> {
-    demandAtMost(
-      "the length of the key in bytes",
-      name,
-      new TextEncoder().encode(chunkKey(name, 0)).length,
-      KEY_BYTES_MAX,
-    );
+    checkedKey(name);
+    demandAtMost("the length of the key in bytes", name, utf8(chunkKey(name, 0)).length, KEY_BYTES_MAX);
     const held = this.#read(name);
-    if (held !== undefined && !equalBytes(held, bytes)) {
-      throw userError("blob_exists", name, `blob ${name} already holds ${held.length} other bytes; blobs never change`);
-    }
+    if (held !== undefined && !equalBytes(held, bytes)) throw blobExists(name);
     await Promise.all([...(held === undefined ? this.#write(name, bytes) : []), this.#storage.sync()]);
   }
 
@@ -73,7 +68,7 @@ export class DurableBlobs implements BlobStore {
     const bytes = new Uint8Array(byteCount);
     for (let index = 0; index < chunkCount(byteCount); index++) {
       const chunk = this.#storage.kv.get<Uint8Array>(chunkKey(name, index));
-      if (chunk === undefined) throw corruptionError("blob_corrupt", name, `blob ${name} lacks its chunk ${index}`);
+      if (chunk === undefined) throw corruptionError("store_corrupt", name, `blob ${name} lacks its chunk ${index}`);
       bytes.set(chunk, index * BLOB_CHUNK_BYTES);
     }
     return bytes;

@@ -106,9 +106,9 @@ function exactInteger(digits: string): number | bigint {
   return Number.isSafeInteger(rounded) ? rounded : BigInt(digits);
 }
 
+/** `sql_constraint` is what the stores of `src` wait for; every other refusal is `sql_failed`. */
 function sqlError(error: unknown, sql: string): MillraceError {
   const message = error instanceof Error ? error.message : String(error);
-  return externalError("sql_failed", `statement ${sql.slice(0, 60)}`, `the database refused: ${message}`, {
-    cause: error,
-  });
+  const code = message.includes("SQLITE_CONSTRAINT") ? "sql_constraint" : "sql_failed";
+  return externalError(code, `statement ${sql.slice(0, 60)}`, `the database refused: ${message}`, { cause: error });
 }

@@ -16,6 +16,7 @@ import type {
   Timers,
   Yield,
 } from "../../src/platform/ports.ts";
+import { SqlMetadataStore } from "../../src/platform/sql_metadata_store.ts";
 import { DurableBlobs } from "./durable_blobs.ts";
 import { DurableSql } from "./durable_sql.ts";
 
@@ -38,7 +39,7 @@ export async function openWorkerPlatform(options: WorkerPlatformOptions): Promis
     digest,
     modules: { kernels: options.kernels },
     blobs: new DurableBlobs(options.storage),
-    metadata: undefined as never,
+    metadata: await SqlMetadataStore.open(tables),
     tables,
     files: undefined,
     log: options.log ?? jsonLog,

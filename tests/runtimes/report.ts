@@ -21,7 +21,8 @@ export function describeError(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const facts = thrown as Error & { code?: unknown; where?: unknown };
   const code = facts.code === undefined ? "" : ` [${String(facts.code)} at ${String(facts.where ?? "")}]`;
-  const stack = thrown.stack ?? "";
+  // Frames of the runner itself are the same in every report.
+  const stack = (thrown.stack ?? "").replace(/^.*\/tests\/runtimes\/(run_case|local_main)\.ts.*\n?/gm, "").trimEnd();
   const text = stack.includes(thrown.message) ? stack : `${thrown.name}: ${thrown.message}\n${stack}`;
   const cause = thrown.cause === undefined ? "" : `\ncaused by ${describeError(thrown.cause)}`;
   return `${text}${code}${cause}`;
