@@ -80,7 +80,7 @@ export interface WindowNode {
   readonly uid: OperatorUid;
   readonly from: InputPlan;
   readonly input: Schema;
-  /** The keys, `window_start`, `window_end`, the aggregates. */
+  /** `window_start`, `window_end`, the keys, the aggregates. */
   readonly output: Schema;
   readonly window: TumblingSpec;
   /** Position of the event time in `input`. */
@@ -95,7 +95,7 @@ export interface WindowNode {
 export interface AggregatePlan {
   readonly name: string;
   readonly function: AggregateSpec["function"];
-  /** Position in `input`; undefined for `count`. */
+  /** Position in `input`; undefined where `count` counts rows. */
   readonly column: number | undefined;
 }
 

@@ -57,7 +57,7 @@ function neededColumns(operators: readonly ResolvedOperator[]): Needs {
   const needs = new Map<string, Set<string>>();
   for (const one of operators.toReversed()) {
     if (one.kind === "source") continue;
-    const read = readColumns(one, operators, needs);
+    const read = readColumns(one, needs);
     if (one.from.output === "rejected") continue;
     const uid = one.from.output === "late" ? windowOf(one.from, operators).from.uid : one.from.uid;
     const known = needs.get(uid) ?? new Set();
@@ -73,11 +73,7 @@ const windowOf = (from: ResolvedInput, operators: readonly ResolvedOperator[]): 
     "the window of a late output",
   );
 
-function readColumns(
-  one: Exclude<ResolvedOperator, { kind: "source" }>,
-  operators: readonly ResolvedOperator[],
-  needs: Needs,
-): readonly string[] {
+function readColumns(one: Exclude<ResolvedOperator, { kind: "source" }>, needs: Needs): readonly string[] {
   const own = needs.get(one.spec.uid) ?? new Set<string>();
   switch (one.kind) {
     case "sink":
@@ -93,7 +89,7 @@ function readColumns(
       return [
         one.timeColumn,
         ...one.spec.keyBy,
-        ...Object.values(one.spec.aggregates).flatMap((it) => ("column" in it ? [it.column] : [])),
+        ...Object.values(one.spec.aggregates).flatMap((it) => (it.column === undefined ? [] : [it.column])),
       ];
   }
 }
@@ -196,7 +192,7 @@ function planWindow(
   const aggregates = Object.entries(one.spec.aggregates).map(([name, it]) => ({
     name,
     function: it.function,
-    column: "column" in it ? at(it.column) : undefined,
+    column: it.column === undefined ? undefined : at(it.column),
   }));
   return {
     kind: "window",

@@ -64,7 +64,7 @@ export interface WindowSpec {
   readonly input: string;
   readonly keyBy: readonly string[];
   readonly window: TumblingSpec;
-  /** Output: the key columns, `window_start`, `window_end`, then these, in this order. */
+  /** Output: `window_start`, `window_end`, the key columns, then these, in this order. */
   readonly aggregates: Readonly<Record<string, AggregateSpec>>;
 }
 
@@ -76,8 +76,8 @@ export interface TumblingSpec {
 }
 
 export type AggregateSpec =
-  /** Counts rows. */
-  | { readonly function: "count" }
+  /** Counts rows, or the values of a column that are not null. */
+  | { readonly function: "count"; readonly column?: string }
   /** These skip nulls; over nothing but nulls they are null. */
   | { readonly function: "sum" | "min" | "max" | "avg"; readonly column: string };
 

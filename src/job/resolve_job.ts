@@ -8,7 +8,7 @@ import type { TypedExpression } from "../expression/typed_expression.ts";
 import type { AggregateSpec, FilterSpec, ProjectSpec, SinkSpec, SourceSpec, WindowSpec } from "./job_spec.ts";
 import type { ResolvedInput, ResolvedOperator } from "./resolved_job.ts";
 
-/** The columns that a window adds between its keys and its aggregates. */
+/** The columns that a window adds before its keys. */
 export const WINDOW_START = "window_start";
 export const WINDOW_END = "window_end";
 
@@ -179,7 +179,7 @@ export function resolveWindow(
   const keys = keyBy.map((name, index) =>
     keyField(name, keyBy.indexOf(name) < index, input.schema as Schema, `${path}.keyBy[${index}]`, problems),
   );
-  const output: (Field | undefined)[] = [...keys, field(WINDOW_START, "timestamp"), field(WINDOW_END, "timestamp")];
+  const output: (Field | undefined)[] = [field(WINDOW_START, "timestamp"), field(WINDOW_END, "timestamp"), ...keys];
   for (const [name, one] of Object.entries(aggregates)) {
     if (output.some((other) => other?.name === name)) {
       const expected = `a name that is neither a key nor ${oneOf([WINDOW_START, WINDOW_END])}`;
@@ -225,7 +225,9 @@ function keyField(
   return column;
 }
 
-const AGGREGATED: Readonly<Record<string, readonly DataType[]>> = {
+const ANY: readonly DataType[] = ["i64", "f64", "bool", "utf8", "timestamp"];
+const AGGREGATED: Readonly<Record<AggregateSpec["function"], readonly DataType[]>> = {
+  count: ANY,
   sum: ["i64", "f64"],
   avg: ["i64", "f64"],
   min: ["i64", "f64", "timestamp"],
@@ -242,16 +244,20 @@ function aggregateField(
   const refuse = (found: string, expected: string): undefined => {
     problems.push({ path: `${path}.column`, found, expected });
   };
-  const given = (spec as { readonly column?: string }).column;
-  if (spec.function === "count") {
-    return given === undefined ? field(name, "i64") : refuse(show(given), "no column: count counts rows");
+  if (spec.column === undefined) {
+    if (spec.function === "count") return field(name, "i64");
+    return refuse("nothing", `the column to take the ${spec.function} of`);
   }
-  const allowed = AGGREGATED[spec.function] as readonly DataType[];
-  if (given === undefined) return refuse("nothing", `the column to take the ${spec.function} of`);
-  const column = schema[columnIndex(schema, given)];
-  if (column === undefined) return refuse(show(given), columnHint(given, schema));
-  if (!allowed.includes(column.type))
-    return refuse(`${show(given)} of type ${column.type}`, `a column of type ${oneOf(allowed)} for ${spec.function}`);
+  const allowed = AGGREGATED[spec.function];
+  const column = schema[columnIndex(schema, spec.column)];
+  if (column === undefined) return refuse(show(spec.column), columnHint(spec.column, schema));
+  if (!allowed.includes(column.type)) {
+    return refuse(
+      `${show(spec.column)} of type ${column.type}`,
+      `a column of type ${oneOf(allowed)} for ${spec.function}`,
+    );
+  }
+  if (spec.function === "count") return field(name, "i64");
   return field(name, spec.function === "avg" ? "f64" : column.type, column.nullable);
 }
 
