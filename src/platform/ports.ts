@@ -79,7 +79,10 @@ export type CommitOutcome =
   /** Nothing was changed; `guard` is the index of a guard that did not hold. */
   | { readonly kind: "refused"; readonly guard: number };
 
-/** Small records with atomic, guarded changes. Every resolved call is durable. */
+/**
+ * Small records with atomic, guarded changes. Every resolved call is durable. Values and counters are two name
+ * spaces: one key may hold both, `absent` and `equals` regard values only, and `delete` removes both.
+ */
 export interface MetadataStore {
   commit(guards: readonly Guard[], ops: readonly StoreOp[]): Promise<CommitOutcome>;
   get(key: string): Promise<Bytes | undefined>;
@@ -103,9 +106,25 @@ export interface SqlStatement {
 }
 export type SqlRow = readonly SqlValue[];
 
-/** A SQLite-dialect database. Integers come back as bigint where they exceed 2^53, else as number. */
+/**
+ * A SQLite-dialect database. What holds wherever it is implemented, and so all that shared statements may rely on:
+ * - A number is bound as REAL; only a column's INTEGER affinity makes an integer of it. Text and bytes are themselves.
+ * - A bigint is bound as INTEGER or as its decimal text (a Durable Object cannot bind 64 bits), so it belongs where
+ *   the affinity is INTEGER, or in `CAST(? AS INTEGER)`; there it is exact.
+ * - Integers come back as number; beyond 2^53 as bigint where the platform can, so shared code that must have every
+ *   digit selects `CAST(… AS TEXT)`.
+ * - NaN is stored as NULL and -0 as 0, as SQLite does; infinities belong in columns of REAL affinity.
+ * - No BEGIN, SAVEPOINT or PRAGMA; a statement has at most `parametersMax` parameters and 100,000 bytes of text, a
+ *   value at most 2,000,000 bytes.
+ */
 export interface SqlDatabase {
-  /** One write transaction: all statements or none. Durable when it resolves. */
+  /** Parameters that one statement may bind; 100, what a Durable Object takes, where it is not stated. */
+  readonly parametersMax?: number;
+  /**
+   * One write transaction: all statements or none. Durable when it resolves. Rejects with `sql_constraint` where a
+   * constraint of a table is broken, `sql_invalid` where the database does not understand a statement, and
+   * `store_…` where the store itself fails.
+   */
   batch(statements: readonly SqlStatement[]): Promise<void>;
   query(statement: SqlStatement): Promise<readonly SqlRow[]>;
 }
