@@ -1,0 +1,80 @@
+// Tumbling windows per key: folds rows into panes, emits a pane once the watermark has passed its end.
+// Late rows, decided per row by the watermark of the row's own split, go to the side output and are counted.
+
+import { asOperatorUid, type OperatorUid } from "../base/ids.ts";
+import { corruptionError } from "../base/errors.ts";
+import type { PlainData } from "../base/plain.ts";
+import type { RecordBatch } from "../batch/record_batch.ts";
+import { takeRows } from "../batch/take.ts";
+import type { BatchRegion } from "../kernel/batch_region.ts";
+import type { WindowTable } from "../state/window_table.ts";
+import type { BatchReceiver, OperatorContext, Receiver, StatefulOperator } from "./operator.ts";
+
+export interface WindowWiring {
+  readonly uid: OperatorUid;
+  readonly table: WindowTable;
+  readonly input: BatchRegion;
+  readonly output: BatchRegion;
+  readonly next: readonly Receiver[];
+  /** Where late rows go; empty: they are only counted. */
+  readonly late: readonly BatchReceiver[];
+  readonly context: OperatorContext;
+}
+
+export class WindowOperator implements StatefulOperator {
+  readonly #wiring: WindowWiring;
+
+  constructor(wiring: WindowWiring) {
+    this.#wiring = wiring;
+  }
+
+  get uid(): OperatorUid {
+    return asOperatorUid(this.#wiring.uid);
+  }
+  get stateBytes(): number {
+    return this.#wiring.table.stateBytes;
+  }
+  get entryCount(): number {
+    return this.#wiring.table.entryCount;
+  }
+
+  process(): void {
+    const { table, context, late, input } = this.#wiring;
+    const updated = table.update(context.epoch());
+    if (updated.lateCount === 0) return;
+    context.countLate(updated.lateCount);
+    if (late.length === 0) return;
+    const rows = takeRows(input.copyOut(), updated.lateRows());
+    for (const receiver of late) receiver.write(rows);
+  }
+
+  onWatermark(watermark: bigint): void {
+    const { table, output, next } = this.#wiring;
+    if (watermark <= table.firedWatermark) return;
+    table.fire(watermark, output, (rows) => {
+      output.rowCount = rows;
+      for (const one of next) one.process();
+    });
+    for (const one of next) one.onWatermark(watermark);
+  }
+
+  gather(afterEpoch: number): readonly RecordBatch[] {
+    return this.#wiring.table.gather(afterEpoch);
+  }
+  scalars(): PlainData {
+    return { firedWatermark: String(this.#wiring.table.firedWatermark) };
+  }
+  completed(epoch: number): void {
+    this.#wiring.table.completed(epoch);
+  }
+  restoreScalars(scalars: PlainData): void {
+    const text = (scalars as { firedWatermark?: unknown }).firedWatermark;
+    if (typeof text !== "string" || !/^-?\d{1,19}$/.test(text)) {
+      throw corruptionError("state_corrupt", `operator ${this.uid}`, "the checkpoint holds no watermark of the windows");
+    }
+    this.#wiring.table.firedWatermark = BigInt(text);
+  }
+  restore(batch: RecordBatch): void {
+    this.#wiring.table.restore(batch);
+  }
+}

@@ -1,0 +1,152 @@
+// Reads the splits of one source in turn, gives every row the watermark of its own split, and says up to where
+// event time has come over all of them.
+//
+// Invariants:
+// - A split's rows, and the watermark each gets, depend on the split's data alone.
+// - The merged watermark is the minimum over the splits that have not ended, so no window closes before the
+//   rows that belong into it could arrive; it is unbounded once all have ended.
+
+import { assert, present } from "../base/assert.ts";
+import { asSplitId } from "../base/ids.ts";
+import type { RejectedRow, SourceConnector, SourceSplit, SplitReader } from "../connectors/source.ts";
+import type { SourceNode } from "../graph/plan.ts";
+import type { BatchRegion } from "../kernel/batch_region.ts";
+import type { KernelInstance } from "../kernel/instance.ts";
+import type { SourceSnapshot, SplitSnapshot } from "../protocol/snapshot.ts";
+import { attachWatermarks } from "../state/attach_watermarks.ts";
+
+export const WATERMARK_MIN = -(2n ** 63n);
+/** After the end of all input: every window closes. */
+export const WATERMARK_END = 2n ** 63n - 1n;
+
+interface DrivenSplit {
+  readonly split: SourceSplit;
+  readonly reader: SplitReader | undefined;
+  finished: boolean;
+  readonly time: { maxTimestamp: bigint };
+  /** Where a finished split ended: there is no reader to ask. */
+  endPosition: SplitSnapshot["position"];
+}
+
+export type DriveOutcome =
+  | { readonly kind: "rows"; readonly rejected: readonly RejectedRow[] }
+  | { readonly kind: "idle"; readonly retryAfterMs: number }
+  | { readonly kind: "ended" };
+
+export class SourceDriver {
+  readonly #node: SourceNode;
+  readonly #splits: DrivenSplit[];
+  readonly #region: BatchRegion;
+  #turn = 0;
+
+  private constructor(node: SourceNode, region: BatchRegion, splits: DrivenSplit[]) {
+    this.#node = node;
+    this.#region = region;
+    this.#splits = splits;
+  }
+
+  static async open(
+    node: SourceNode,
+    connector: SourceConnector,
+    kernel: KernelInstance,
+    region: BatchRegion,
+    restore: SourceSnapshot | undefined,
+  ): Promise<SourceDriver> {
+    // A restored source goes on with the splits of its checkpoint: they are part of what was decided then.
+    const known: readonly SplitSnapshot[] =
+      restore?.splits ??
+      (await connector.enumerate()).map(({ id, detail }) => ({
+        id,
+        detail,
+        position: null,
+        finished: false,
+        timestampMax: null,
+      }));
+    const driven: DrivenSplit[] = [];
+    for (const one of known) {
+      const split = { id: asSplitId(one.id), detail: one.detail };
+      const target = { kernel, schema: node.output, region };
+      const position = one.position === null ? undefined : one.position;
+      const reader = one.finished ? undefined : await connector.open(split, position, target);
+      const maxTimestamp = one.timestampMax === null ? WATERMARK_MIN : BigInt(one.timestampMax);
+      driven.push({ split, reader, finished: one.finished, time: { maxTimestamp }, endPosition: one.position });
+    }
+    return new SourceDriver(node, region, driven);
+  }
+
+  /** Fills the region from the next split that has rows. */
+  async read(rowsMax: number): Promise<DriveOutcome> {
+    let retryAfterMs = Number.POSITIVE_INFINITY;
+    for (let tried = 0; tried < this.#splits.length; tried++) {
+      const driven = this.#splits[(this.#turn + tried) % this.#splits.length] as DrivenSplit;
+      if (driven.finished) continue;
+      const reader = present(driven.reader, "the reader of an unfinished split");
+      const outcome = await reader.read(rowsMax);
+      if (outcome.kind === "end") {
+        driven.endPosition = reader.position();
+        driven.finished = true;
+        continue;
+      }
+      if (outcome.kind === "idle") {
+        retryAfterMs = Math.min(retryAfterMs, outcome.retryAfterMs);
+        continue;
+      }
+      this.#turn = (this.#turn + tried + 1) % this.#splits.length;
+      this.#attach(driven);
+      return outcome;
+    }
+    return this.ended ? { kind: "ended" } : { kind: "idle", retryAfterMs };
+  }
+
+  #attach(driven: DrivenSplit): void {
+    const time = this.#node.eventTime;
+    if (time === undefined || this.#region.rowCount === 0) return;
+    attachWatermarks(this.#region, time.column, driven.time, time.boundMs);
+  }
+
+  get ended(): boolean {
+    return this.#splits.every((one) => one.finished);
+  }
+
+  get watermark(): bigint {
+    const time = this.#node.eventTime;
+    let merged = WATERMARK_END;
+    for (const one of this.#splits) {
+      if (one.finished) continue;
+      if (time === undefined || one.time.maxTimestamp === WATERMARK_MIN) return WATERMARK_MIN;
+      const watermark = one.time.maxTimestamp - BigInt(time.boundMs);
+      if (watermark < merged) merged = watermark;
+    }
+    return merged < WATERMARK_MIN ? WATERMARK_MIN : merged;
+  }
+
+  snapshot(): SourceSnapshot {
+    return { uid: this.#node.uid, splits: this.#splits.map(snapshotOf) };
+  }
+
+  /** Share of the input that has been read, where every split can tell. */
+  progress(): number | undefined {
+    let sum = 0;
+    for (const one of this.#splits) {
+      const share = one.finished ? 1 : one.reader?.progress();
+      if (share === undefined) return undefined;
+      sum += share;
+    }
+    assert(sum >= 0, "progress is not negative");
+    return this.#splits.length === 0 ? 1 : sum / this.#splits.length;
+  }
+
+  async close(): Promise<void> {
+    for (const one of this.#splits) await one.reader?.close();
+  }
+}
+
+function snapshotOf(one: DrivenSplit): SplitSnapshot {
+  return {
+    id: one.split.id,
+    detail: one.split.detail,
+    position: one.finished ? one.endPosition : present(one.reader, "the reader of an unfinished split").position(),
+    finished: one.finished,
+    timestampMax: one.time.maxTimestamp === WATERMARK_MIN ? null : String(one.time.maxTimestamp),
+  };
+}
