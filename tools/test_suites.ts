@@ -25,6 +25,8 @@ export interface SuiteResult {
 /** Longer than any single case may take: after this much silence the process hangs. */
 const SILENCE_LIMIT_MS = 130_000;
 const NOISE_LINES_KEPT = 40;
+/** Stands for the case where a process failed outside any. */
+const PROCESS = "the process";
 
 export async function runSuite(suite: Suite): Promise<SuiteResult> {
   const startMs = Date.now();
@@ -65,7 +67,7 @@ export async function runSuite(suite: Suite): Promise<SuiteResult> {
 
   if (!ended || status !== "code 0") {
     const why = silent ? `said nothing for ${SILENCE_LIMIT_MS} ms and was killed` : `ended with ${status}`;
-    failures.push({ name: running ?? "the process", error: `${why}; its last lines:\n${noise.join("\n")}` });
+    failures.push({ name: running ?? PROCESS, error: `${why}; its last lines:\n${noise.join("\n")}` });
   }
   return { suite, passed, failures, seconds: Math.round((Date.now() - startMs) / 100) / 10, ended };
 }
@@ -79,7 +81,8 @@ interface Difference {
 /** Every runtime must have run the same shared cases, and some. */
 export function compareRuntimes(results: readonly SuiteResult[], complete: boolean): readonly Difference[] {
   const shared = results.filter((result) => result.suite.shared);
-  const casesOf = (result: SuiteResult) => new Set([...result.passed, ...result.failures.map((one) => one.name)]);
+  const casesOf = (result: SuiteResult) =>
+    new Set([...result.passed, ...result.failures.map((one) => one.name).filter((one) => one !== PROCESS)]);
   const every = new Set(shared.flatMap((result) => [...casesOf(result)]));
   const found: Difference[] = [];
   for (const result of shared) {

@@ -2,7 +2,7 @@
 //   node tests/runtimes/node_test_main.ts <folder> [part of a test's name]
 // A skipped or unfinished test counts as failed: what cannot run here has no business being listed.
 
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { run } from "node:test";
@@ -12,7 +12,9 @@ import { describeError, encodeEvent } from "./report.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = process.argv[2] ?? "tests/unit";
 const only = process.argv[3] ?? "";
-const files = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+const files = (
+  existsSync(join(root, folder)) ? readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }) : []
+)
   .filter((name) => name.endsWith("_test.ts"))
   .sort()
   .map((name) => join(root, folder, name));
