@@ -5,6 +5,7 @@
 
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { succeeds } from "./process.ts";
 import { compareRuntimes, runSuite, type Suite, type SuiteResult } from "./test_suites.ts";
 
 const { values } = parseArgs({
@@ -29,6 +30,8 @@ if (unknown.length > 0) {
   console.error(`there is no suite ${unknown.join(", ")}; there are ${all.map((suite) => suite.name).join(", ")}`);
   process.exit(2);
 }
+
+if (!succeeds("node", ["tools/build_kernels.ts"])) process.exit(1);
 
 const queue = all.filter((suite) => asked === undefined || asked.includes(suite.name));
 const results: SuiteResult[] = [];
