@@ -1,6 +1,6 @@
 // Where the records of a job lie in the stores. Numbers are padded so that text order is numeric order.
 //
-//   metadata   job/<job>                                    the job record
+//   metadata   jobs/<job>                                   the job record
 //              job/<job>/manifest/<branch>/<checkpoint>     manifests
 //              job/<job>/latest                             { branch, checkpoint } to go on from
 //              savepoint/<savepoint>                        savepoint records
@@ -13,10 +13,11 @@ import type { BranchId, CheckpointId, Generation, JobId } from "../base/ids.ts";
 const PAD = 12;
 const padded = (value: number): string => String(value).padStart(PAD, "0");
 
-export const JOB_PREFIX = "job/";
+export const JOBS_PREFIX = "jobs/";
+const JOB_PREFIX = "job/";
 export const SAVEPOINT_PREFIX = "savepoint/";
 
-export const jobKey = (job: JobId): string => `${JOB_PREFIX}${job}`;
+export const jobKey = (job: JobId): string => `${JOBS_PREFIX}${job}`;
 export const generationKey = (job: JobId): string => `${JOB_PREFIX}${job}/generation`;
 export const latestKey = (job: JobId): string => `${JOB_PREFIX}${job}/latest`;
 export const manifestPrefix = (job: JobId): string => `${JOB_PREFIX}${job}/manifest/`;

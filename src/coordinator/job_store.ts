@@ -4,12 +4,12 @@
 import { assert } from "../base/assert.ts";
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
 import { corruptionError } from "../base/errors.ts";
-import { asCheckpointId, asGeneration, type BranchId, type CheckpointId, type Generation, type JobId } from "../base/ids.ts";
+import { asGeneration, type BranchId, type CheckpointId, type Generation, type JobId } from "../base/ids.ts";
 import { decideGarbage } from "../checkpoint/garbage.ts";
 import { decodeManifest, encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
 import { generationKey, jobKey, latestKey, manifestKey, manifestPrefix, partPrefix } from "../checkpoint/paths.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Guard } from "../platform/ports.ts";
+import type { Guard, StoreOp } from "../platform/ports.ts";
 import type { Deployment } from "../protocol/messages.ts";
 import type { TaskSnapshot } from "../protocol/snapshot.ts";
 import { encodeJobRecord, type JobRecord } from "./job_record.ts";
@@ -163,11 +163,10 @@ export class JobStore {
   }
 }
 
-/** Records a new job; its id must not exist. */
-export async function createJob(platform: Platform, record: JobRecord): Promise<void> {
+/** Records a new job, with what else must exist together with it; its id must not exist. */
+export async function createJob(platform: Platform, record: JobRecord, more: readonly StoreOp[]): Promise<void> {
   const key = jobKey(record.jobId);
-  const outcome = await platform.metadata.commit([{ kind: "absent", key }], [{ kind: "put", key, value: encodeJobRecord(record) }]);
+  const put = { kind: "put", key, value: encodeJobRecord(record) } as const;
+  const outcome = await platform.metadata.commit([{ kind: "absent", key }], [put, ...more]);
   assert(outcome.kind === "committed", "a fresh random job id is unused");
 }
-
-export const noCheckpoint = asCheckpointId(0);

@@ -4,6 +4,8 @@ import { corruptionError } from "../base/errors.ts";
 import type { OperatorUid } from "../base/ids.ts";
 import { decodePart, encodePart } from "../checkpoint/part_batches.ts";
 import { readPart } from "../checkpoint/parts.ts";
+import type { RecordBatch } from "../batch/record_batch.ts";
+import type { Schema } from "../batch/schema.ts";
 import type { ChainPlan } from "../graph/plan.ts";
 import { BatchRegion } from "../kernel/batch_region.ts";
 import { KernelInstance } from "../kernel/instance.ts";
@@ -35,12 +37,13 @@ export async function restoreOperator(
   }
 }
 
+const unknownState = (uid: OperatorUid) =>
+  corruptionError("state_unknown", `operator ${uid}`, "the checkpoint holds state of an operator that the job does not have");
+
 /** A second, empty instance of one operator of the chain, in a kernel of its own, for merging parts. */
 function detachedOperator(plan: ChainPlan, uid: OperatorUid, maxParallelism: number, kernel: KernelInstance) {
   const node = plan.operators.find((one) => one.uid === uid);
-  if (node?.kind !== "window") {
-    throw corruptionError("state_unknown", `operator ${uid}`, "the checkpoint holds state of an operator that the job does not have");
-  }
+  if (node?.kind !== "window") throw unknownState(uid);
   const input = new BatchRegion(kernel, node.input, 1);
   const table = new WindowTable(kernel, input, windowTableConfig(node, maxParallelism));
   const output = new BatchRegion(kernel, table.outputSchema, 1);
@@ -48,7 +51,21 @@ function detachedOperator(plan: ChainPlan, uid: OperatorUid, maxParallelism: num
   return new WindowOperator({ uid, table, input, output, next: [], late: [], context });
 }
 
-/** One part that equals the snapshot's parts in their order, without what is closed. */
+/** The state rows that the snapshot's parts amount to, ordered by key group, without what is closed. */
+export async function mergeParts(
+  platform: Platform,
+  plan: ChainPlan,
+  maxParallelism: number,
+  memoryBudgetBytes: number,
+  snapshot: OperatorSnapshot,
+): Promise<readonly RecordBatch[]> {
+  const kernel = new KernelInstance(platform.modules.kernels, memoryBudgetBytes);
+  const operator = detachedOperator(plan, snapshot.uid, maxParallelism, kernel);
+  await restoreOperator(platform, operator, snapshot);
+  return operator.gather(-1);
+}
+
+/** One part that equals the snapshot's parts in their order. */
 export async function composeParts(
   platform: Platform,
   plan: ChainPlan,
@@ -56,9 +73,14 @@ export async function composeParts(
   memoryBudgetBytes: number,
   snapshot: OperatorSnapshot,
 ): Promise<{ bytes: Uint8Array; rowCount: number }> {
-  const kernel = new KernelInstance(platform.modules.kernels, memoryBudgetBytes);
-  const operator = detachedOperator(plan, snapshot.uid, maxParallelism, kernel);
-  await restoreOperator(platform, operator, snapshot);
-  const batches = operator.gather(-1);
+  const batches = await mergeParts(platform, plan, maxParallelism, memoryBudgetBytes, snapshot);
   return { bytes: encodePart(batches), rowCount: batches.reduce((sum, batch) => sum + batch.rowCount, 0) };
+}
+
+/** The columns of an operator's state rows in this version of the job. */
+export function stateSchemaOf(platform: Platform, plan: ChainPlan, maxParallelism: number, uid: OperatorUid): Schema {
+  const kernel = new KernelInstance(platform.modules.kernels, 16 * 1024 * 1024);
+  const node = plan.operators.find((one) => one.uid === uid);
+  if (node?.kind !== "window") throw unknownState(uid);
+  return new WindowTable(kernel, new BatchRegion(kernel, node.input, 1), windowTableConfig(node, maxParallelism)).stateSchema;
 }

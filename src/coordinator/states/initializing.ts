@@ -17,8 +17,10 @@ export function initializing(state: JobState, event: JobEvent, nowMs: number): S
       return beginFailing(state, event.error, nowMs);
     case "task":
       if (event.message.kind === "running") return onRunning(state, nowMs);
-      if (event.message.kind === "failed") return beginFailing(state, event.message.error, nowMs);
-      return [state, []];
+      if (event.message.kind !== "failed") return [state, []];
+      // A sink's fence knows a newer generation: this one has no say any more.
+      if (event.message.error.code === "fenced") return suspend(state);
+      return beginFailing(state, event.message.error, nowMs);
     case "cancel":
       return beginCancelling(state);
     case "savepoint":

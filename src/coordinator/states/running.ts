@@ -46,7 +46,7 @@ function onTask(state: JobState, message: FromTask, nowMs: number): Step {
     case "input_ended":
       return maybeTrigger({ ...state, inputEnded: true }, nowMs);
     case "failed":
-      return beginFailing(state, message.error, nowMs);
+      return message.error.code === "fenced" ? suspend(state) : beginFailing(state, message.error, nowMs);
     case "running":
     case "stopped":
       return [state, []];

@@ -1,0 +1,256 @@
+// Millrace in one process: a platform, the jobs on it, and what a user can ask of them.
+// REST, CLI, embedding programs and Durable Objects all stand on this class.
+
+import { asMillraceError, type MillraceError, userError } from "../base/errors.ts";
+import { hexOf } from "../base/bytes.ts";
+import { asBranchId, asJobId, type CheckpointId, type JobId } from "../base/ids.ts";
+import type { PlainData } from "../base/plain.ts";
+import { JOBS_PREFIX } from "../checkpoint/paths.ts";
+import type { CheckpointHistory } from "../coordinator/checkpoint_history.ts";
+import { decodeJobRecord, type JobRecord } from "../coordinator/job_record.ts";
+import { JobRunner, type TaskHandle } from "../coordinator/job_runner.ts";
+import { type CoordinatorConfig, isTerminal, type JobStatus } from "../coordinator/job_state.ts";
+import { createJob, type JobStore } from "../coordinator/job_store.ts";
+import type { JobPlan, ChainPlan } from "../graph/plan.ts";
+import { planJob } from "../graph/plan_job.ts";
+import type { JobSpec } from "../job/job_spec.ts";
+import { specError, validateJobSpec } from "../job/validate_job_spec.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Deployment, FromTask } from "../protocol/messages.ts";
+import { defaultTaskOptions, Task, type TaskOptions, type TaskProgress } from "../task/task.ts";
+import { type ConnectorFactory, connectorsOf } from "./connector_factory.ts";
+import { type SavepointRecord, SavepointStore } from "./savepoint_store.ts";
+import { checkFits, importState } from "./start_from_savepoint.ts";
+
+export interface EngineOptions {
+  readonly connectors: ConnectorFactory;
+  readonly task?: Partial<TaskOptions>;
+  /** Sources in memory are allowed: the program that embeds Millrace is the only one to submit jobs. */
+  readonly embedded?: boolean;
+  readonly onChange?: (view: JobView) => void;
+}
+
+/** A job as it is seen from outside. */
+export interface JobView {
+  readonly record: JobRecord;
+  readonly status: JobStatus;
+  readonly error: { readonly code: string; readonly message: string; readonly where: string } | null;
+  readonly restartsTotal: number;
+  readonly checkpoints: CheckpointHistory | undefined;
+  /** Of the running task; the last one seen where it has ended. */
+  readonly progress: TaskProgress | undefined;
+}
+
+interface LiveJob {
+  readonly runner: JobRunner;
+  readonly plan: JobPlan;
+  task: Task | undefined;
+  lastProgress: TaskProgress | undefined;
+  readonly waiting: ((view: JobView) => void)[];
+}
+
+const CHECKPOINT_TIMEOUT_MS = 600_000;
+
+export class Engine {
+  readonly platform: Platform;
+  readonly savepoints: SavepointStore;
+  readonly #options: EngineOptions;
+  readonly #taskOptions: TaskOptions;
+  readonly #live = new Map<JobId, LiveJob>();
+  readonly #ended = new Map<JobId, JobRecord>();
+
+  constructor(platform: Platform, options: EngineOptions) {
+    this.platform = platform;
+    this.#options = options;
+    this.#taskOptions = { ...defaultTaskOptions, ...options.task };
+    this.savepoints = new SavepointStore(platform, this.#taskOptions.memoryBudgetBytes);
+  }
+
+  /** Picks up every job that the stores know: call once, before anything is submitted. */
+  async recover(): Promise<void> {
+    await this.savepoints.failInterrupted();
+    for (const { key, value } of await this.platform.metadata.list(JOBS_PREFIX)) {
+      const record = decodeJobRecord(value, key);
+      if (isTerminal(record.status)) this.#ended.set(record.jobId, record);
+      else this.#launch(record, this.#plan(record.spec as unknown as JobSpec));
+    }
+  }
+
+  /** Starts a job from a spec of unknown shape; throws `spec_invalid` with every problem. */
+  async submit(input: unknown, from: { readonly savepoint?: string } = {}): Promise<JobView> {
+    const validation = validateJobSpec(input, { embedded: this.#options.embedded === true });
+    if (validation.kind === "invalid") throw specError(validation.problems);
+    const { spec } = validation;
+    const plan = this.#plan(spec);
+    connectorsOf(this.#options.connectors, plan.chains[0] as ChainPlan); // refuses what this deployment does not have
+    const jobId = asJobId(hexOf(this.platform.entropy.bytes(16)));
+    const branch = asBranchId(hexOf(this.platform.entropy.bytes(8)));
+    const nowMs = this.platform.clock.nowMs();
+    const record: JobRecord = {
+      format: 1,
+      jobId,
+      name: spec.name,
+      spec: spec as unknown as PlainData,
+      status: "CREATED",
+      branch,
+      createdAtMs: nowMs,
+      changedAtMs: nowMs,
+      restartsTotal: 0,
+      error: null,
+      startedFrom: from.savepoint ?? null,
+    };
+    if (from.savepoint === undefined) await createJob(this.platform, record, []);
+    else {
+      const savepoint = await this.savepoints.load(from.savepoint);
+      checkFits(this.platform, plan, savepoint, `savepoint ${from.savepoint}`);
+      await createJob(this.platform, record, await importState(this.platform, jobId, branch, savepoint));
+    }
+    return this.#viewOf(this.#launch(record, plan));
+  }
+
+  list(): readonly JobView[] {
+    const views = [...this.#live.values()].map((job) => this.#viewOf(job));
+    for (const record of this.#ended.values()) views.push(endedView(record));
+    return views.sort((left, right) => left.record.createdAtMs - right.record.createdAtMs);
+  }
+
+  job(jobId: string): JobView {
+    const live = this.#live.get(asJobId(jobId));
+    if (live !== undefined) return this.#viewOf(live);
+    const record = this.#ended.get(asJobId(jobId));
+    if (record === undefined) throw unknownJob(jobId);
+    return endedView(record);
+  }
+
+  cancel(jobId: string): JobView {
+    const live = this.#live.get(asJobId(jobId));
+    if (live === undefined) {
+      const { status } = this.job(jobId);
+      throw userError("job_not_running", `job ${jobId}`, `the job is ${status} already`);
+    }
+    live.runner.dispatch({ kind: "cancel" });
+    return this.#viewOf(live);
+  }
+
+  /** Asks for a savepoint; its record says when it is complete. */
+  async triggerSavepoint(jobId: string): Promise<SavepointRecord> {
+    const live = this.#live.get(asJobId(jobId));
+    if (live === undefined || isTerminal(live.runner.state.status)) {
+      const { status } = this.job(jobId);
+      const message = `the job is ${status}; a savepoint can only be taken of a running job`;
+      throw userError("job_not_running", `job ${jobId}`, message);
+    }
+    const record = await this.savepoints.begin(jobId, live.runner.store.record.name);
+    live.runner.dispatch({ kind: "savepoint", savepoint: record.savepoint });
+    return record;
+  }
+
+  /** Resolves when the job has ended, whatever the outcome. */
+  async ended(jobId: string): Promise<JobView> {
+    const view = this.job(jobId);
+    const live = this.#live.get(asJobId(jobId));
+    if (live === undefined || isTerminal(view.status)) return view;
+    return await new Promise((resolve) => live.waiting.push(resolve));
+  }
+
+  /** Stops working without ending any job: each goes on from its last checkpoint at the next start. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#live.values()].map((job) => job.runner.halt()));
+  }
+
+  #plan(spec: JobSpec): JobPlan {
+    return planJob(spec);
+  }
+
+  #launch(record: JobRecord, plan: JobPlan): LiveJob {
+    const config = configOf(record.spec as unknown as JobSpec);
+    const live: LiveJob = {
+      plan,
+      task: undefined,
+      lastProgress: undefined,
+      waiting: [],
+      runner: new JobRunner(this.platform, record, config, {
+        deploy: (deployment, outbox) => this.#deploy(live, deployment, outbox),
+        exportSavepoint: (savepoint, store, checkpoint) => this.#export(live, savepoint, store, checkpoint),
+        refuseSavepoint: (savepoint, error) => this.savepoints.fail(savepoint, error),
+        onChange: () => this.#onChange(live),
+      }),
+    };
+    this.#live.set(record.jobId, live);
+    live.runner.dispatch({ kind: "start" });
+    return live;
+  }
+
+  #deploy(live: LiveJob, deployment: Deployment, outbox: (message: FromTask) => void): TaskHandle {
+    const { generation } = deployment;
+    try {
+      const connectors = connectorsOf(this.#options.connectors, live.plan.chains[0] as ChainPlan);
+      const task = new Task(this.platform, live.plan, connectors, deployment, this.#taskOptions, outbox);
+      live.task = task;
+      return {
+        deliver: (message) => task.deliver(message),
+        destroy: async () => {
+          await task.destroy();
+          live.lastProgress = task.progress();
+          if (live.task === task) live.task = undefined;
+        },
+      };
+    } catch (thrown) {
+      const error = asMillraceError(thrown, `job ${deployment.jobId}`);
+      Promise.resolve().then(() => outbox({ kind: "failed", generation, error }));
+      return { deliver: () => undefined, destroy: () => Promise.resolve() };
+    }
+  }
+
+  async #export(live: LiveJob, savepoint: string, store: JobStore, checkpoint: CheckpointId): Promise<void> {
+    try {
+      const manifest = await store.manifest(live.runner.state.branch, checkpoint);
+      await this.savepoints.export(savepoint, store.record.name, live.plan, manifest);
+    } catch (thrown) {
+      await this.savepoints.fail(savepoint, asMillraceError(thrown, `savepoint ${savepoint}`));
+    }
+  }
+
+  #onChange(live: LiveJob): void {
+    const view = this.#viewOf(live);
+    this.#options.onChange?.(view);
+    if (!isTerminal(view.status)) return;
+    for (const resolve of live.waiting.splice(0)) resolve(view);
+  }
+
+  #viewOf(live: LiveJob): JobView {
+    const { state, store, history } = live.runner;
+    return {
+      record: store.record,
+      status: state.status,
+      error: storedError(state.error) ?? store.record.error,
+      restartsTotal: state.restartsTotal,
+      checkpoints: history,
+      progress: live.task?.progress() ?? live.lastProgress,
+    };
+  }
+}
+
+const storedError = (error: MillraceError | undefined) => (error === undefined ? undefined : error.toJSON());
+
+const endedView = (record: JobRecord): JobView => ({
+  record,
+  status: record.status,
+  error: record.error,
+  restartsTotal: record.restartsTotal,
+  checkpoints: undefined,
+  progress: undefined,
+});
+
+const unknownJob = (jobId: string): MillraceError =>
+  userError("job_unknown", `job ${jobId.slice(0, 64)}`, `there is no job "${jobId.slice(0, 64)}"`);
+
+function configOf(spec: JobSpec): CoordinatorConfig {
+  const { restart, checkpoint } = spec;
+  return {
+    checkpointIntervalMs: checkpoint.intervalMs,
+    checkpointTimeoutMs: CHECKPOINT_TIMEOUT_MS,
+    restartAttempts: restart.strategy === "none" ? 0 : restart.attempts,
+    restartDelayMs: restart.strategy === "none" ? 0 : restart.delayMs,
+  };
+}
