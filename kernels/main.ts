@@ -12,3 +12,4 @@ export { mr_window_update } from "./window/update";
 export { mr_window_completed } from "./window/panes";
 export { mr_window_fire } from "./window/fire";
 export { mr_window_gather_begin, mr_window_gather_all, mr_window_gather_next, mr_window_restore } from "./window/gather";
+export { mr_expression_run, mr_filter } from "./expression/run";
