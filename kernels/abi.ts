@@ -41,6 +41,9 @@ export const STATUS_OUT_OF_MEMORY: i32 = 1; // the budget is used up; DETAIL = f
 export const STATUS_OVERFLOW: i32 = 2; // a 64-bit integer result left its range; DETAIL = row
 export const STATUS_DIVISION_BY_ZERO: i32 = 3; // DETAIL = row
 export const STATUS_BAD_PROGRAM: i32 = 4; // bytecode that the host's compiler must never produce
+export const STATUS_TIMESTAMP_RANGE: i32 = 5; // the row's window would leave the range of i64; DETAIL = row
+export const STATUS_BAD_STATE: i32 = 6; // a state row that no table can have written; DETAIL = row
+export const STATUS_FOREIGN_KEY_GROUP: i32 = 7; // a row was routed to a task that does not own its key group; DETAIL = row
 
 export const TYPE_I64: i32 = 1;
 export const TYPE_F64: i32 = 2;

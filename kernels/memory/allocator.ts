@@ -43,7 +43,9 @@ export function mr_alloc(bytes: u32): u32 {
     store<u32>(CONTROL_HEAP_USED, load<u32>(CONTROL_HEAP_USED) + blockBytes);
     return head;
   }
-  const start = load<u32>(CONTROL_HEAP_NEXT);
+  // Blocks of a cache line and more begin on one: index buckets must not straddle two.
+  const lineMask: u32 = blockBytes >= 64 ? 63 : 15;
+  const start: u32 = (load<u32>(CONTROL_HEAP_NEXT) + lineMask) & ~lineMask;
   const end: u64 = <u64>start + <u64>blockBytes;
   if (end > <u64>load<u32>(CONTROL_HEAP_LIMIT)) return 0;
   const have: u64 = <u64>memory.size() << 16;

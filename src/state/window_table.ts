@@ -1,70 +1,265 @@
 // Keyed state of one tumbling-window operator, addressed by (key group, window start, key); the host side of
-// kernels/window. Signatures first: bodies follow.
+// kernels/window, where the rows are folded.
+//
+// Invariants:
+// - Epochs begin at 1 and never decrease; an epoch that was completed is not updated again.
+// - A row is late when its window ends at or before its own watermark, or before what has fired already (which
+//   only an idle split that comes back can cause). Late rows are not folded; their numbers are handed out.
+// - After a sum has overflowed the table is unusable: the job fails over to its last checkpoint.
 
-import { AssertionError } from "../base/assert.ts";
+import { assert } from "../base/assert.ts";
+import { corruptionError, type MillraceError, userError } from "../base/errors.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
-import type { Schema } from "../batch/schema.ts";
-import type { BatchRegion } from "../kernel/batch_region.ts";
+import { equalSchemas, type Schema } from "../batch/schema.ts";
+import { BatchRegion, typeCode } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
-import type { KeyGroupRange } from "../keygroup/key_group.ts";
+import {
+  STATUS_BAD_STATE,
+  STATUS_OK,
+  STATUS_OUT_OF_MEMORY,
+  STATUS_OVERFLOW,
+  STATUS_TIMESTAMP_RANGE,
+} from "../../kernels/abi.ts";
+import { planWindowTable, type WindowPlan, type WindowTableConfig } from "./window_plan.ts";
 
-export interface WindowAggregate {
-  readonly function: "count" | "sum" | "min" | "max" | "avg";
-  /** Index of the input column; absent only for count(*). */
-  readonly column?: number;
-  /** Name of the output column. */
-  readonly name: string;
+export type { WindowAggregate, WindowTableConfig } from "./window_plan.ts";
+
+/** Rows of a batch of state; a column of so many rows and its slack fill a power of two. */
+const STATE_ROWS = 4094;
+
+interface WindowKernels {
+  mr_window_create(
+    size: bigint,
+    offset: bigint,
+    timeColumn: number,
+    keyKind: number,
+    valueBytes: number,
+    batchRows: number,
+    maxParallelism: number,
+    groupStart: number,
+    groupCount: number,
+  ): number;
+  mr_window_add_key(table: number, column: number, type: number, nullable: number): void;
+  mr_window_add_fold(table: number, column: number, flags: number, at: number): void;
+  mr_window_add_output(table: number, operation: number, at: number, countAt: number, nullable: number): void;
+  mr_window_add_state(table: number, operation: number, at: number, countAt: number, initial: bigint): void;
+  mr_window_free(table: number): void;
+  mr_window_update(table: number, batch: number, epoch: number): number;
+  mr_window_late_rows(table: number): number;
+  mr_window_fire(table: number, batch: number, capacity: number, watermark: bigint): number;
+  mr_window_fired(table: number): bigint;
+  mr_window_set_fired(table: number, watermark: bigint): void;
+  mr_window_gather_begin(table: number, afterEpoch: number): number;
+  mr_window_gather_all(table: number): void;
+  mr_window_gather_next(table: number, batch: number, capacity: number): number;
+  mr_window_restore(table: number, batch: number, epoch: number): void;
+  mr_window_completed(table: number, epoch: number): void;
+  mr_window_entries(table: number): number;
+  mr_window_long_key_bytes(table: number): number;
 }
 
-export interface WindowTableConfig {
-  /** Indices of the key columns in the input (i64, timestamp, bool, utf8; nullable or not); at least one. */
-  readonly keys: readonly number[];
-  /** Index of the event-time column; its rows are never null. */
-  readonly timestamp: number;
-  readonly sizeMs: number;
-  readonly offsetMs: number;
-  readonly aggregates: readonly WindowAggregate[];
-  readonly maxParallelism: number;
-  readonly keyGroups: KeyGroupRange;
+export interface LateRows {
+  readonly lateCount: number;
+  /** Numbers of the late rows in the input region, ascending. */
+  lateRows(): Uint32Array;
 }
 
 export class WindowTable {
   /** window_start, window_end, the key columns, the aggregates. */
-  readonly outputSchema: Schema = [];
+  readonly outputSchema: Schema;
   /** key_group, window_start, the key columns, the accumulators. */
-  readonly stateSchema: Schema = [];
-  constructor(_kernel: KernelInstance, _input: BatchRegion, _config: WindowTableConfig) {}
-  /** Folds the input region's rows into state and marks what changed with `epoch` (>= 1, never decreasing). */
-  update(_epoch: number): { readonly lateCount: number; lateRows(): Uint32Array } {
-    throw new AssertionError("update");
+  readonly stateSchema: Schema;
+  readonly #kernel: KernelInstance;
+  readonly #kernels: WindowKernels;
+  readonly #input: BatchRegion;
+  readonly #where: string;
+  readonly #plan: WindowPlan;
+  readonly #table: number;
+  #stateRegion: BatchRegion | undefined;
+  #rowsAggregated = 0n;
+  #epochLatest = 0;
+  #epochCompleted = 0;
+  #state: "open" | "firing" | "broken" | "freed" = "open";
+
+  constructor(kernel: KernelInstance, input: BatchRegion, config: WindowTableConfig) {
+    this.#kernel = kernel;
+    this.#kernels = kernel.exports as unknown as WindowKernels;
+    this.#input = input;
+    this.#where = config.where ?? "window";
+    this.#plan = planWindowTable(input.schema, config);
+    this.outputSchema = this.#plan.outputSchema;
+    this.stateSchema = this.#plan.stateSchema;
+    this.#table = this.#create(config);
   }
+
+  #create(config: WindowTableConfig): number {
+    const { keyKind, valueBytes, folds, outputs, states } = this.#plan;
+    const { start, end } = config.keyGroups;
+    const size = BigInt(config.sizeMs);
+    const offset = ((BigInt(config.offsetMs) % size) + size) % size;
+    const kernels = this.#kernels;
+    const table =
+      kernels.mr_window_create(
+        size,
+        offset,
+        config.timestamp,
+        keyKind,
+        valueBytes,
+        this.#input.capacity,
+        config.maxParallelism,
+        start,
+        end - start,
+      ) >>> 0;
+    if (table === 0) throw this.#kernel.outOfMemory("a window table");
+    config.keys.forEach((column, index) => {
+      const key = this.outputSchema[2 + index];
+      assert(key !== undefined, "a key column has its field");
+      kernels.mr_window_add_key(table, column, typeCode[key.type], key.nullable ? 1 : 0);
+    });
+    for (const fold of folds) kernels.mr_window_add_fold(table, fold.column, fold.flags, fold.at);
+    for (const one of outputs) {
+      kernels.mr_window_add_output(table, one.operation, one.at, one.countAt, one.nullable ? 1 : 0);
+    }
+    for (const one of states) kernels.mr_window_add_state(table, one.operation, one.at, one.countAt, one.initial);
+    return table;
+  }
+
   /**
-   * Closes every window that ends at or before the watermark, in ascending order: fills `output` (its schema is
-   * `outputSchema`) and calls `emit(rows)` as often as needed. Text in `output` is valid during `emit` only.
+   * Folds the input region's rows into state and marks what changed with `epoch`. When it throws for want of
+   * memory or for a timestamp, exactly the rows before the one that is named have been folded.
+   */
+  update(epoch: number): LateRows {
+    assert(this.#state === "open", "the table is open");
+    assert(epoch >= 1 && epoch >= this.#epochLatest && epoch > this.#epochCompleted, "epochs never go back");
+    this.#epochLatest = epoch;
+    const before = this.#kernel.rowsAggregated;
+    const lateCount = this.#kernels.mr_window_update(this.#table, this.#input.address, epoch);
+    this.#rowsAggregated += this.#kernel.rowsAggregated - before;
+    if (this.#kernel.status !== STATUS_OK) throw this.#failure("row");
+    return { lateCount, lateRows: () => this.#lateRows(lateCount) };
+  }
+
+  #lateRows(count: number): Uint32Array {
+    const address = this.#kernels.mr_window_late_rows(this.#table) >>> 0;
+    return new Uint32Array(this.#kernel.buffer, address, count).slice();
+  }
+
+  #failure(what: string): MillraceError {
+    const { status, statusDetail: row } = this.#kernel;
+    const where = `${this.#where}, ${what} ${row}`;
+    switch (status) {
+      case STATUS_OUT_OF_MEMORY:
+        return this.#kernel.outOfMemory(`more window state (${where})`);
+      case STATUS_OVERFLOW:
+        this.#state = "broken";
+        return userError("sum_overflow", where, "a sum of i64 values left the range of 64 bits; cast the column to f64");
+      case STATUS_TIMESTAMP_RANGE: {
+        const message = "the row's event time lies in a window that leaves the range of 64-bit milliseconds";
+        return userError("timestamp_out_of_range", where, message);
+      }
+      case STATUS_BAD_STATE:
+        this.#state = "broken";
+        return corruptionError("state_invalid", where, "a state row contradicts its own key group, window or counts");
+    }
+    this.#state = "broken";
+    assert(false, `rows reach the task that owns their key group (${where}, status ${status})`);
+  }
+
+  /**
+   * Closes every window that ends at or before the watermark, in ascending order: fills `output`, a region of
+   * `outputSchema`, and calls `emit(rows)` as often as needed. Text in `output` is valid during `emit` only.
    * Returns the number of rows.
    */
-  fire(_watermark: bigint, _output: BatchRegion, _emit: (rows: number) => void): number {
-    throw new AssertionError("fire");
+  fire(watermark: bigint, output: BatchRegion, emit: (rows: number) => void): number {
+    assert(this.#state === "open", "the table is open");
+    assert(equalSchemas(output.schema, this.outputSchema), "results go into a region of the output schema");
+    this.#state = "firing";
+    let total = 0;
+    for (;;) {
+      const rows = this.#kernels.mr_window_fire(this.#table, output.address, output.capacity, watermark);
+      if (rows === 0) break;
+      total += rows;
+      emit(rows);
+    }
+    this.#state = "open";
+    return total;
   }
-  /** The watermark up to which windows were fired: belongs into every checkpoint; set it before `restore`. */
-  firedWatermark = -(2n ** 63n);
-  /** Entries changed after `afterEpoch`, ordered by key group; -1 gives every entry. */
-  gather(_afterEpoch: number): RecordBatch[] {
-    throw new AssertionError("gather");
+
+  /**
+   * Windows that end at or before it are closed for ever. Belongs into every checkpoint; set it before `restore`,
+   * which then leaves out rows of closed windows.
+   */
+  get firedWatermark(): bigint {
+    return this.#kernels.mr_window_fired(this.#table);
   }
-  /** The checkpoint that holds `epoch` is complete: its marks are forgotten. */
-  completed(_epoch: number): void {}
-  /** Upserts rows of the state schema; rows outside the key group range are ignored. */
-  restore(_batch: RecordBatch): void {}
+  set firedWatermark(watermark: bigint) {
+    assert(this.entryCount === 0, "the fired watermark is set on an empty table only");
+    this.#kernels.mr_window_set_fired(this.#table, watermark);
+  }
+
+  /** Entries changed after `afterEpoch` in batches of the state schema, ordered by key group; -1 gives every entry. */
+  gather(afterEpoch: number): RecordBatch[] {
+    assert(this.#state === "open", "the table is open");
+    assert(afterEpoch === -1 || afterEpoch >= this.#epochCompleted, "marks of completed epochs are gone");
+    const region = this.#regionOfState();
+    if (afterEpoch === -1) this.#kernels.mr_window_gather_all(this.#table);
+    else this.#kernels.mr_window_gather_begin(this.#table, afterEpoch);
+    if (this.#kernel.status !== STATUS_OK) throw this.#kernel.outOfMemory(`a list of the changed keys (${this.#where})`);
+    const batches: RecordBatch[] = [];
+    while (this.#kernels.mr_window_gather_next(this.#table, region.address, region.capacity) !== 0) {
+      batches.push(region.copyOut());
+    }
+    return batches;
+  }
+
+  #regionOfState(): BatchRegion {
+    this.#stateRegion ??= new BatchRegion(this.#kernel, this.stateSchema, STATE_ROWS);
+    return this.#stateRegion;
+  }
+
+  /** The checkpoint that holds `epoch` is complete: the marks up to it are forgotten. */
+  completed(epoch: number): void {
+    assert(this.#state === "open", "the table is open");
+    this.#epochCompleted = Math.max(this.#epochCompleted, epoch);
+    this.#kernels.mr_window_completed(this.#table, epoch);
+  }
+
+  /**
+   * Upserts rows of the state schema; later rows win. Rows outside the key group range and rows of closed windows
+   * are left out. `epoch` 0 says that a completed checkpoint holds the rows; another one marks them as changed.
+   */
+  restore(batch: RecordBatch, epoch = 0): void {
+    assert(this.#state === "open", "the table is open");
+    if (!equalSchemas(batch.schema, this.stateSchema)) {
+      const names = (schema: Schema): string => schema.map((one) => `${one.name} ${one.type}`).join(", ");
+      const message = `state has columns (${names(batch.schema)}); this operator keeps (${names(this.stateSchema)})`;
+      throw corruptionError("state_schema_mismatch", this.#where, message);
+    }
+    if (epoch !== 0) this.#epochLatest = Math.max(this.#epochLatest, epoch);
+    const region = this.#regionOfState();
+    for (let start = 0; start < batch.rowCount; start += STATE_ROWS) {
+      region.load(batch, start, Math.min(start + STATE_ROWS, batch.rowCount));
+      this.#kernels.mr_window_restore(this.#table, region.address, epoch);
+      if (this.#kernel.status !== STATUS_OK) throw this.#failure("state row");
+    }
+  }
+
   get entryCount(): number {
-    return 0;
+    return this.#kernels.mr_window_entries(this.#table) >>> 0;
   }
   /** Bytes of the entries and of their long keys (without index, marks and unused room). */
   get stateBytes(): number {
-    return 0;
+    return this.entryCount * this.#plan.entryBytes + (this.#kernels.mr_window_long_key_bytes(this.#table) >>> 0);
   }
+  /** Rows that the kernels have folded into this table. */
   get rowsAggregated(): bigint {
-    return 0n;
+    return this.#rowsAggregated;
   }
-  free(): void {}
+
+  free(): void {
+    assert(this.#state !== "freed", "a table is freed once");
+    this.#state = "freed";
+    this.#stateRegion?.free();
+    this.#kernels.mr_window_free(this.#table);
+  }
 }

@@ -1,0 +1,178 @@
+// Folds one batch into the window table, 512 rows a pass: panes and lateness, keys, hashes, entries, columns.
+//
+// A pass whose rows all lie in the window of the row before it, none late, is recognised by a few vector
+// instructions a row and runs on the columns in place. Any other pass first picks its rows one by one.
+//
+// Invariant: where a row cannot be handled, every row before it in its batch has been, and none after it.
+
+import {
+  BATCH_ROWS,
+  BATCH_WATERMARKS,
+  COLUMN_DATA,
+  CONTROL_DETAIL,
+  CONTROL_ROWS_AGGREGATED,
+  CONTROL_STATUS,
+  STATUS_OK,
+  STATUS_OUT_OF_MEMORY,
+  STATUS_TIMESTAMP_RANGE,
+} from "../abi";
+import { columnAt, hashKeys, prepareKeys, rowAt, stageKeys } from "../table/keys";
+import {
+  KEY_COMPOSITE,
+  PANE_END,
+  PANE_START,
+  PASS_KEYS,
+  PASS_PANES,
+  PASS_ROW_NUMBERS,
+  PASS_ROWS,
+  TABLE_CURRENT_PANE,
+  TABLE_FIRED,
+  TABLE_KEY_KIND,
+  TABLE_LATE_COUNT,
+  TABLE_LATE_ROWS,
+  TABLE_OFFSET,
+  TABLE_SIZE,
+  TABLE_TIME_COLUMN,
+} from "../table/layout";
+import { lookUp } from "../table/lookup";
+import { foldRows } from "./fold";
+import { paneAt, timeIntoWindow, windowFits } from "./panes";
+
+/** Whether all rows lie in the pane's window and none is late. `watermarks` may be 0. */
+function allInPane(times: usize, watermarks: usize, count: u32, start: i64, end: i64): bool {
+  const last: i64 = end - start - 1;
+  let row: u32 = 0;
+  // d = time - start is in [0, last] exactly where neither d nor last - d is negative.
+  let outside = i64x2.splat(0);
+  const starts = i64x2.splat(start);
+  const lasts = i64x2.splat(last);
+  for (; row + 2 <= count; row += 2) {
+    const into = i64x2.sub(v128.load(times + ((<usize>row) << 3)), starts);
+    outside = v128.or(outside, v128.or(into, i64x2.sub(lasts, into)));
+  }
+  if ((i64x2.extract_lane(outside, 0) | i64x2.extract_lane(outside, 1)) < 0) return false;
+  if (row < count) {
+    const into: i64 = load<i64>(times + ((<usize>row) << 3)) - start;
+    if ((into | (last - into)) < 0) return false;
+  }
+  if (watermarks == 0) return true;
+  let late = i64x2.splat(0);
+  const ends = i64x2.splat(end);
+  for (row = 0; row + 2 <= count; row += 2) {
+    late = v128.or(late, i64x2.ge_s(v128.load(watermarks + ((<usize>row) << 3)), ends));
+  }
+  if (v128.any_true(late)) return false;
+  return row == count || load<i64>(watermarks + ((<usize>row) << 3)) < end;
+}
+
+@inline
+function stop(status: u32, row: u32): void {
+  store<u32>(CONTROL_STATUS, status);
+  store<u32>(CONTROL_DETAIL, row);
+}
+
+/** Lists the rows to fold with their panes, and the late rows; stops, with the status set, at a row it cannot handle. */
+function pickRows(table: usize, times: usize, watermarks: usize, first: u32, count: u32): u32 {
+  const size = load<i64>(table, TABLE_SIZE);
+  const offset = load<i64>(table, TABLE_OFFSET);
+  const fired = load<i64>(table, TABLE_FIRED);
+  const lateRows = <usize>load<u32>(table, TABLE_LATE_ROWS);
+  let lateCount = load<u32>(table, TABLE_LATE_COUNT);
+  let picked: u32 = 0;
+  let pane: usize = 0;
+  let start: i64 = 0;
+  let end: i64 = 0;
+  for (let row = first; row < first + count; row++) {
+    const time = load<i64>(times + ((<usize>row) << 3));
+    if (<u64>(time - start) >= <u64>(end - start)) {
+      const into = timeIntoWindow(time, size, offset);
+      if (!windowFits(time, into, size)) {
+        stop(STATUS_TIMESTAMP_RANGE, row);
+        break;
+      }
+      start = time - into;
+      end = start + size;
+      pane = 0;
+    }
+    let watermark = fired;
+    if (watermarks != 0) watermark = max<i64>(watermark, load<i64>(watermarks + ((<usize>row) << 3)));
+    if (end <= watermark) {
+      store<u32>(lateRows + ((<usize>lateCount) << 2), row);
+      lateCount++;
+      continue;
+    }
+    if (pane == 0) {
+      pane = paneAt(table, start);
+      if (pane == 0) {
+        stop(STATUS_OUT_OF_MEMORY, row);
+        break;
+      }
+      store<u32>(table, <u32>pane, TABLE_CURRENT_PANE);
+    }
+    store<u32>(PASS_ROW_NUMBERS + ((<usize>picked) << 2), row);
+    store<u32>(PASS_PANES + ((<usize>picked) << 2), <u32>pane);
+    picked++;
+  }
+  store<u32>(table, lateCount, TABLE_LATE_COUNT);
+  return picked;
+}
+
+/** Folds rows of one pane (`panes` = 0) or of a pane each; false, with the status set, where it had to stop. */
+function aggregate(
+  table: usize, batch: usize, pane: usize, panes: usize, rowNumbers: usize, first: u32, count: u32, epoch: u32,
+): bool {
+  while (count > 0) {
+    let part = count;
+    let keys = PASS_KEYS;
+    if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
+      part = stageKeys(table, batch, rowNumbers, first, count, false);
+      if (part == 0) {
+        stop(STATUS_OUT_OF_MEMORY, rowAt(rowNumbers, first, 0));
+        return false;
+      }
+    } else {
+      keys = prepareKeys(table, batch, rowNumbers, first, count, false);
+    }
+    hashKeys(table, keys, part);
+    const found = lookUp(table, pane, panes, keys, rowNumbers, first, part, epoch);
+    if (!foldRows(table, batch, rowNumbers, first, found)) return false;
+    store<u64>(CONTROL_ROWS_AGGREGATED, load<u64>(CONTROL_ROWS_AGGREGATED) + <u64>found);
+    if (found < part) return false;
+    count -= part;
+    if (rowNumbers == 0) first += part;
+    else rowNumbers += (<usize>part) << 2;
+    if (panes != 0) panes += (<usize>part) << 2;
+  }
+  return true;
+}
+
+/** Folds the whole batch, marking changes with `epoch` (not 0); answers how many rows were late. */
+export function mr_window_update(table: u32, batch: u32, epoch: u32): u32 {
+  const t = <usize>table;
+  const rows = load<u32>(<usize>batch + BATCH_ROWS);
+  const times = <usize>load<u32>(columnAt(<usize>batch, load<u32>(t, TABLE_TIME_COLUMN)), COLUMN_DATA);
+  const watermarks = <usize>load<u32>(<usize>batch + BATCH_WATERMARKS);
+  store<u32>(CONTROL_STATUS, STATUS_OK);
+  store<u32>(t, 0, TABLE_LATE_COUNT);
+  for (let first: u32 = 0; first < rows; first += PASS_ROWS) {
+    const count = min<u32>(PASS_ROWS, rows - first);
+    const at = (<usize>first) << 3;
+    const pane = <usize>load<u32>(t, TABLE_CURRENT_PANE);
+    if (
+      pane != 0 &&
+      allInPane(times + at, watermarks == 0 ? 0 : watermarks + at, count, load<i64>(pane, PANE_START), load<i64>(pane, PANE_END))
+    ) {
+      if (!aggregate(t, <usize>batch, pane, 0, 0, first, count, epoch)) break;
+      continue;
+    }
+    const picked = pickRows(t, times, watermarks, first, count);
+    const stopped = load<u32>(CONTROL_STATUS);
+    const stoppedAt = load<u32>(CONTROL_DETAIL);
+    if (!aggregate(t, <usize>batch, 0, PASS_PANES, PASS_ROW_NUMBERS, 0, picked, epoch)) break;
+    if (stopped != STATUS_OK) {
+      stop(stopped, stoppedAt);
+      break;
+    }
+  }
+  return load<u32>(t, TABLE_LATE_COUNT);
+}
