@@ -50,15 +50,17 @@ function skipItem(bytes: Uint8Array, at: number, where: string, depth: number): 
       return skipItems(bytes, head, where, depth);
     default:
       // Tags 64..87 are RFC 8746 typed arrays over one byte string; no other tag is ever written.
-      if (head.argument < 64 || head.argument > 87) throw corrupt(where, `unexpected tag ${head.argument} at byte ${at}`);
-      if (((bytes[head.next] ?? 0) >>> 5) !== 2) throw corrupt(where, `a typed array without bytes at byte ${at}`);
+      if (head.argument < 64 || head.argument > 87)
+        throw corrupt(where, `unexpected tag ${head.argument} at byte ${at}`);
+      if ((bytes[head.next] ?? 0) >>> 5 !== 2) throw corrupt(where, `a typed array without bytes at byte ${at}`);
       return skipItem(bytes, head.next, where, depth + 1);
   }
 }
 
 function skipItems(bytes: Uint8Array, head: Head, where: string, depth: number): number {
   const count = head.major === 5 ? head.argument * 2 : head.argument;
-  if (count > bytes.byteLength - head.next) throw corrupt(where, `a count of ${count} beyond the end at byte ${head.next}`);
+  if (count > bytes.byteLength - head.next)
+    throw corrupt(where, `a count of ${count} beyond the end at byte ${head.next}`);
   let next = head.next;
   for (let index = 0; index < count; index++) {
     if (head.major === 5 && index % 2 === 0 && (bytes[next] ?? 0) >>> 5 !== 3) {

@@ -35,7 +35,11 @@ export function decodeManifest(bytes: Uint8Array, where: string): Manifest {
   }
   if (found.format !== MANIFEST_FORMAT) {
     const wanted = `this version of Millrace reads format ${MANIFEST_FORMAT}`;
-    throw corruptionError("manifest_format_unknown", where, `the manifest has format ${String(found.format)}; ${wanted}`);
+    throw corruptionError(
+      "manifest_format_unknown",
+      where,
+      `the manifest has format ${String(found.format)}; ${wanted}`,
+    );
   }
   return found as Manifest;
 }

@@ -80,7 +80,11 @@ export function joinBatches(pieces: readonly RecordBatch[]): RecordBatch {
 function joinColumns(columns: readonly Column[], counts: readonly number[]): Column {
   const rows = counts.reduce((sum, count) => sum + count, 0);
   const validity = columns.some((one) => one.validity !== undefined)
-    ? joinBits(columns.map((one) => one.validity), counts, rows)
+    ? joinBits(
+        columns.map((one) => one.validity),
+        counts,
+        rows,
+      )
     : undefined;
   const first = columns[0] as Column;
   switch (first.type) {
@@ -96,7 +100,15 @@ function joinColumns(columns: readonly Column[], counts: readonly number[]): Col
       return { type: "f64", values, validity };
     }
     case "bool":
-      return { type: "bool", bits: joinBits(columns.map((one) => (one as typeof first).bits), counts, rows), validity };
+      return {
+        type: "bool",
+        bits: joinBits(
+          columns.map((one) => (one as typeof first).bits),
+          counts,
+          rows,
+        ),
+        validity,
+      };
     case "utf8":
       return { ...joinText(columns as readonly (typeof first)[], counts, rows), validity };
   }
@@ -122,7 +134,11 @@ function joinBits(parts: readonly (Uint8Array | undefined)[], counts: readonly n
   return out;
 }
 
-function joinText(columns: readonly { offsets: Int32Array; bytes: Uint8Array }[], counts: readonly number[], rows: number) {
+function joinText(
+  columns: readonly { offsets: Int32Array; bytes: Uint8Array }[],
+  counts: readonly number[],
+  rows: number,
+) {
   const bytes = new Uint8Array(columns.reduce((sum, one) => sum + one.bytes.byteLength, 0));
   const offsets = new Int32Array(rows + 1);
   let row = 0;

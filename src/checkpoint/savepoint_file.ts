@@ -113,7 +113,8 @@ function readItems(bytes: Uint8Array, digest: Digest, where: string): ItemPayloa
   while (at < bytes.byteLength) {
     const { payload, found, length } = readItem(bytes, at, digest, where);
     const value = decodeCbor(payload, where);
-    if (value === null || typeof value !== "object" || Array.isArray(value)) throw corrupt(where, at, "a section that is no map");
+    if (value === null || typeof value !== "object" || Array.isArray(value))
+      throw corrupt(where, at, "a section that is no map");
     const record = value as Record<string, unknown>;
     const kind = String(record.kind);
     if (kind === "end") {
@@ -142,13 +143,21 @@ function readItem(bytes: Uint8Array, at: number, digest: Digest, where: string) 
     throw corrupt(where, at, "an item that is not [payload, digest]");
   }
   // One encoding only: otherwise bits of the framing could change without being noticed.
-  if (!equalBytes(encodeCbor(item), bytes.subarray(at, at + length))) throw corrupt(where, at, "an item in a foreign encoding");
+  if (!equalBytes(encodeCbor(item), bytes.subarray(at, at + length)))
+    throw corrupt(where, at, "an item in a foreign encoding");
   if (!equalBytes(sha256(digest, payload), found)) throw corrupt(where, at, "a section whose digest does not match");
   return { payload, found, length };
 }
 
-function checkEnd(end: Record<string, unknown>, digests: readonly Uint8Array[], digest: Digest, where: string, at: number): void {
-  if (end.items !== digests.length) throw corrupt(where, at, `${digests.length} sections where ${String(end.items)} are announced`);
+function checkEnd(
+  end: Record<string, unknown>,
+  digests: readonly Uint8Array[],
+  digest: Digest,
+  where: string,
+  at: number,
+): void {
+  if (end.items !== digests.length)
+    throw corrupt(where, at, `${digests.length} sections where ${String(end.items)} are announced`);
   const whole = sha256(digest, concatBytes(digests));
   if (!(end.digest instanceof Uint8Array) || !equalBytes(end.digest, whole)) {
     throw corrupt(where, at, "the digest over all sections does not match");

@@ -68,7 +68,8 @@ export function readHeader(item: ItemPayload, where: string): SavepointHeader {
   const read: SectionReader = new SectionReader(item, where);
   if (read.text("magic") !== SAVEPOINT_MAGIC) read.fail("the magic is not that of a savepoint");
   const format = read.count("format");
-  if (format !== SAVEPOINT_FORMAT) read.fail(`format ${format} is not readable; this version reads ${SAVEPOINT_FORMAT}`);
+  if (format !== SAVEPOINT_FORMAT)
+    read.fail(`format ${format} is not readable; this version reads ${SAVEPOINT_FORMAT}`);
   const maxParallelism = read.count("maxParallelism", MAX_PARALLELISM_LIMIT);
   if (maxParallelism === 0) read.fail('"maxParallelism" is 0');
   return {
@@ -87,9 +88,16 @@ export function readHeader(item: ItemPayload, where: string): SavepointHeader {
 function readCounters(read: SectionReader, counters: Readonly<Record<string, unknown>>): TaskCounters {
   const count = (name: keyof TaskCounters): number => {
     const value = counters[name];
-    return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : read.fail(`counter "${name}" is no count`);
+    return typeof value === "number" && Number.isInteger(value) && value >= 0
+      ? value
+      : read.fail(`counter "${name}" is no count`);
   };
-  return { rowsIn: count("rowsIn"), rowsRejected: count("rowsRejected"), rowsLate: count("rowsLate"), rowsOut: count("rowsOut") };
+  return {
+    rowsIn: count("rowsIn"),
+    rowsRejected: count("rowsRejected"),
+    rowsLate: count("rowsLate"),
+    rowsOut: count("rowsOut"),
+  };
 }
 
 export function readSource(item: ItemPayload, where: string): SourceSnapshot {
@@ -107,7 +115,8 @@ export function readSource(item: ItemPayload, where: string): SourceSnapshot {
   return { uid: asOperatorUid(read.text("uid")), splits };
 }
 
-const isInt64 = (text: string): boolean => /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+const isInt64 = (text: string): boolean =>
+  /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 
 export function readOperator(item: ItemPayload, where: string) {
   const read: SectionReader = new SectionReader(item, where);
@@ -139,7 +148,8 @@ export function readKeyGroup(
   const columns = schema.map((field, index) => readColumn(read, field, listed[index], rows));
   const batch: RecordBatch = { schema, rowCount: rows, columns, weights: undefined };
   const groups = columns[0];
-  if (groups?.type !== "i64" || groups.values.some((one) => one !== BigInt(keyGroup))) read.fail("a row of another key group");
+  if (groups?.type !== "i64" || groups.values.some((one) => one !== BigInt(keyGroup)))
+    read.fail("a row of another key group");
   return { keyGroup, batch: checkedByWireRules(read, batch) };
 }
 

@@ -10,7 +10,11 @@ const ENTRIES_MAX = 100;
 export interface CheckpointEntry {
   readonly checkpoint: CheckpointId;
   readonly status: "COMPLETED" | "FAILED";
+  /** Wall time of the outcome. */
+  readonly endedAtMs: number;
   readonly durationMs: number;
+  /** Everything that the checkpoint refers to, older parts included; 0 where it was not gathered. */
+  readonly fullBytes: number;
   readonly costs: CheckpointCosts | undefined;
   readonly error: string | undefined;
 }
@@ -27,19 +31,26 @@ export class CheckpointHistory {
     return this.#entries.findLast((one) => one.status === "COMPLETED");
   }
 
-  completed(one: InFlightCheckpoint, completedAtMs: number): void {
+  /** @param completedAtMs of the monotonic clock, as the checkpoint's own times are. */
+  completed(one: InFlightCheckpoint, completedAtMs: number, wallMs: number): void {
     this.completedCount++;
     const durationMs = completedAtMs - one.triggeredAtMs;
-    this.#add({ checkpoint: one.checkpoint, status: "COMPLETED", durationMs, costs: one.costs, error: undefined });
+    this.#add({ ...common(one, wallMs), status: "COMPLETED", durationMs, error: undefined });
   }
 
-  failed(one: InFlightCheckpoint, error: MillraceError): void {
+  failed(one: InFlightCheckpoint, error: MillraceError, wallMs: number): void {
     this.failedCount++;
-    this.#add({ checkpoint: one.checkpoint, status: "FAILED", durationMs: 0, costs: one.costs, error: error.message });
+    this.#add({ ...common(one, wallMs), status: "FAILED", durationMs: 0, error: error.message });
   }
 
   #add(entry: CheckpointEntry): void {
     this.#entries.push(entry);
     if (this.#entries.length > ENTRIES_MAX) this.#entries.shift();
   }
+}
+
+function common(one: InFlightCheckpoint, endedAtMs: number): Omit<CheckpointEntry, "status" | "durationMs" | "error"> {
+  const parts = one.snapshot?.operators.flatMap((operator) => operator.parts) ?? [];
+  const fullBytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  return { checkpoint: one.checkpoint, endedAtMs, fullBytes, costs: one.costs };
 }

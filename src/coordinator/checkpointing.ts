@@ -63,7 +63,10 @@ export function onAcknowledged(state: JobState, message: Acknowledged): Step {
 
 export function onPublished(state: JobState, checkpoint: CheckpointId, nowMs: number): Step {
   const inFlight = state.inFlight;
-  assert(inFlight?.checkpoint === checkpoint && inFlight.phase === "publishing", "only what was being published is published");
+  assert(
+    inFlight?.checkpoint === checkpoint && inFlight.phase === "publishing",
+    "only what was being published is published",
+  );
   const entry = { checkpoint, savepoints: inFlight.savepoints, inputEnded: inFlight.snapshot?.inputEnded === true };
   const next: JobState = {
     ...state,

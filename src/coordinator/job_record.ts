@@ -34,7 +34,11 @@ export const encodeJobRecord = (record: JobRecord): Bytes => encodeCbor(record);
 export function decodeJobRecord(bytes: Uint8Array, where: string): JobRecord {
   const found = decodeCbor(bytes, where) as Partial<JobRecord> | null;
   if (found?.format !== 1 || typeof found.jobId !== "string" || typeof found.status !== "string") {
-    throw corruptionError("job_record_corrupt", where, "the stored job record is not readable by this version of Millrace");
+    throw corruptionError(
+      "job_record_corrupt",
+      where,
+      "the stored job record is not readable by this version of Millrace",
+    );
   }
   return found as JobRecord;
 }

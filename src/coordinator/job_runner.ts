@@ -117,10 +117,10 @@ export class JobRunner {
         this.#alarm.wakeAt(effect.atMs);
         return;
       case "checkpoint_done":
-        this.history.completed(effect.checkpoint, effect.completedAtMs);
+        this.history.completed(effect.checkpoint, effect.completedAtMs, this.platform.clock.nowMs());
         return;
       case "checkpoint_failed":
-        this.history.failed(effect.checkpoint, effect.error);
+        this.history.failed(effect.checkpoint, effect.error, this.platform.clock.nowMs());
         return;
     }
   }
@@ -130,7 +130,11 @@ export class JobRunner {
     const watched = work
       .catch((thrown: unknown) => {
         const error = asMillraceError(thrown, `job ${this.#state.jobId}`);
-        this.platform.log.write("error", error.message, { job: this.#state.jobId, code: error.code, where: error.where });
+        this.platform.log.write("error", error.message, {
+          job: this.#state.jobId,
+          code: error.code,
+          where: error.where,
+        });
       })
       .finally(() => this.#background.delete(watched));
     this.#background.add(watched);

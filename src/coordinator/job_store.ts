@@ -63,7 +63,8 @@ export class JobStore {
     if (outcome.kind === "refused") return { kind: "fenced" };
     this.#record = record;
     const manifest = await this.latestManifest();
-    if (manifest === undefined) return { kind: "claimed", claimed: { generation, branch: record.branch, restore: undefined } };
+    if (manifest === undefined)
+      return { kind: "claimed", claimed: { generation, branch: record.branch, restore: undefined } };
     const { branch, checkpoint, snapshot } = manifest;
     return { kind: "claimed", claimed: { generation, branch, restore: { checkpoint, snapshot } } };
   }
@@ -106,7 +107,8 @@ export class JobStore {
   async manifest(branch: BranchId, checkpoint: CheckpointId): Promise<Manifest> {
     const key = manifestKey(this.jobId, branch, checkpoint);
     const bytes = await this.#platform.metadata.get(key);
-    if (bytes === undefined) throw corruptionError("manifest_missing", key, "the manifest of a recorded checkpoint is gone");
+    if (bytes === undefined)
+      throw corruptionError("manifest_missing", key, "the manifest of a recorded checkpoint is gone");
     return decodeManifest(bytes, key);
   }
 

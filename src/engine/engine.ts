@@ -10,13 +10,14 @@ import type { CheckpointHistory } from "../coordinator/checkpoint_history.ts";
 import { decodeJobRecord, type JobRecord } from "../coordinator/job_record.ts";
 import { JobRunner, type TaskHandle } from "../coordinator/job_runner.ts";
 import { type CoordinatorConfig, isTerminal, type JobStatus } from "../coordinator/job_state.ts";
-import { createJob, type JobStore } from "../coordinator/job_store.ts";
+import { createJob, JobStore } from "../coordinator/job_store.ts";
 import type { JobPlan, ChainPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
 import type { JobSpec } from "../job/job_spec.ts";
 import { specError, validateJobSpec } from "../job/validate_job_spec.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Deployment, FromTask } from "../protocol/messages.ts";
+import type { TaskCounters } from "../protocol/snapshot.ts";
 import { defaultTaskOptions, Task, type TaskOptions, type TaskProgress } from "../task/task.ts";
 import { type ConnectorFactory, connectorsOf } from "./connector_factory.ts";
 import { type SavepointRecord, SavepointStore } from "./savepoint_store.ts";
@@ -153,6 +154,12 @@ export class Engine {
     return await new Promise((resolve) => live.waiting.push(resolve));
   }
 
+  /** Totals as of the job's latest checkpoint: what is still known of a job that ended before this process began. */
+  async storedCounters(jobId: string): Promise<TaskCounters | undefined> {
+    const manifest = await new JobStore(this.platform, this.job(jobId).record).latestManifest();
+    return manifest?.snapshot.counters;
+  }
+
   /** Stops working without ending any job: each goes on from its last checkpoint at the next start. */
   async close(): Promise<void> {
     await Promise.all([...this.#live.values()].map((job) => job.runner.halt()));
@@ -197,7 +204,8 @@ export class Engine {
       };
     } catch (thrown) {
       const error = asMillraceError(thrown, `job ${deployment.jobId}`);
-      Promise.resolve().then(() => outbox({ kind: "failed", generation, error }));
+      // Not before the runner has the handle that this call returns.
+      void Promise.resolve().then(() => outbox({ kind: "failed", generation, error }));
       return { deliver: () => undefined, destroy: () => Promise.resolve() };
     }
   }

@@ -40,7 +40,7 @@ export class SavepointStore {
 
   /** Records that a savepoint was asked for, and gives it its id. */
   async begin(jobId: string, jobName: string): Promise<SavepointRecord> {
-    const savepoint = hexOf(this.#platform.entropy.bytes(8));
+    const savepoint = hexOf(this.#platform.entropy.bytes(16));
     const createdAtMs = this.#platform.clock.nowMs();
     const head = { format: 1, savepoint, jobId, jobName, createdAtMs, error: null } as const;
     const record: SavepointRecord = { ...head, status: "IN_PROGRESS", checkpoint: 0, byteLength: 0 };
@@ -95,7 +95,12 @@ export class SavepointStore {
     const { header } = readSavepoint(bytes, this.#platform.digest, "uploaded savepoint");
     const record = await this.begin(header.jobId, header.jobName);
     await this.#platform.blobs.put(savepointKey(record.savepoint), bytes);
-    const done = { ...record, status: "COMPLETED", checkpoint: header.checkpoint, byteLength: bytes.byteLength } as const;
+    const done = {
+      ...record,
+      status: "COMPLETED",
+      checkpoint: header.checkpoint,
+      byteLength: bytes.byteLength,
+    } as const;
     await this.#put(done);
     return done;
   }

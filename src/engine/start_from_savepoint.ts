@@ -44,7 +44,8 @@ function unmatched(where: string, what: string, uid: string, has: readonly strin
 }
 
 function otherColumns(where: string, operator: SavepointOperator, wanted: Schema) {
-  const text = (schema: Schema): string => schema.map((one) => `${one.name} ${one.type}${one.nullable ? "?" : ""}`).join(", ");
+  const text = (schema: Schema): string =>
+    schema.map((one) => `${one.name} ${one.type}${one.nullable ? "?" : ""}`).join(", ");
   const message = `the state of operator "${operator.uid}" has the columns (${text(operator.schema)}), the job keeps (${text(wanted)})`;
   return userError("savepoint_mismatch", where, message);
 }

@@ -70,7 +70,11 @@ export class WindowOperator implements StatefulOperator {
   restoreScalars(scalars: PlainData): void {
     const text = (scalars as { firedWatermark?: unknown }).firedWatermark;
     if (typeof text !== "string" || !/^-?\d{1,19}$/.test(text)) {
-      throw corruptionError("state_corrupt", `operator ${this.uid}`, "the checkpoint holds no watermark of the windows");
+      throw corruptionError(
+        "state_corrupt",
+        `operator ${this.uid}`,
+        "the checkpoint holds no watermark of the windows",
+      );
     }
     this.#wiring.table.firedWatermark = BigInt(text);
   }

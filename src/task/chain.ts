@@ -70,9 +70,14 @@ export function buildChain(
   for (const [uid, connector] of sinks) writers.set(uid, connector.writer());
   const stateful: StatefulOperator[] = [];
 
-  const sinkOperators = (uid: OperatorUid, output: "main" | "late" | "rejected", region?: BatchRegion): SinkOperator[] =>
+  const sinkOperators = (
+    uid: OperatorUid,
+    output: "main" | "late" | "rejected",
+    region?: BatchRegion,
+  ): SinkOperator[] =>
     sinksOf(plan, uid, output).map(
-      (node) => new SinkOperator(region, present(writers.get(node.uid), `the writer of sink ${node.uid}`), context.countOut),
+      (node) =>
+        new SinkOperator(region, present(writers.get(node.uid), `the writer of sink ${node.uid}`), context.countOut),
     );
 
   // Receivers of what the operators before `index` leave in `region`, which the node `uid` fills.
@@ -87,7 +92,10 @@ export function buildChain(
     assert(equalSchemas(node.input, input.schema), `operator ${node.uid} reads the columns that are there`);
     switch (node.kind) {
       case "filter":
-        return new FilterOperator(new FilterKernel(kernel, input, node.where), receiversFrom(index + 1, node.uid, input));
+        return new FilterOperator(
+          new FilterKernel(kernel, input, node.where),
+          receiversFrom(index + 1, node.uid, input),
+        );
       case "project": {
         const project = new ProjectKernel(kernel, input, node.columns);
         return new ProjectOperator(project, receiversFrom(index + 1, node.uid, project.output));
@@ -98,7 +106,15 @@ export function buildChain(
         const output = new BatchRegion(kernel, table.outputSchema);
         const late = node.lateConnected ? sinkOperators(node.uid, "late") : [];
         const next = receiversFrom(index + 1, node.uid, output);
-        const operator = new WindowOperator({ uid: asOperatorUid(node.uid), table, input, output, next, late, context });
+        const operator = new WindowOperator({
+          uid: asOperatorUid(node.uid),
+          table,
+          input,
+          output,
+          next,
+          late,
+          context,
+        });
         stateful.push(operator);
         return operator;
       }

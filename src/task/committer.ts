@@ -69,7 +69,11 @@ export class Committer {
       const due = this.#staged.filter((one) => one.sink === sink && one.checkpoint <= checkpoint);
       if (due.length === 0) continue;
       this.#stages.enter("committing", { checkpoint, sink });
-      const committables: Committable[] = due.map(({ checkpoint: of, index, bytes }) => ({ checkpoint: of, index, bytes }));
+      const committables: Committable[] = due.map(({ checkpoint: of, index, bytes }) => ({
+        checkpoint: of,
+        index,
+        bytes,
+      }));
       await connector.commit({ ...this.#scope, sink }, committables);
       this.#stages.enter("committed", { checkpoint, sink });
       this.#staged = this.#staged.filter((one) => !due.includes(one));

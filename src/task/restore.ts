@@ -38,7 +38,11 @@ export async function restoreOperator(
 }
 
 const unknownState = (uid: OperatorUid) =>
-  corruptionError("state_unknown", `operator ${uid}`, "the checkpoint holds state of an operator that the job does not have");
+  corruptionError(
+    "state_unknown",
+    `operator ${uid}`,
+    "the checkpoint holds state of an operator that the job does not have",
+  );
 
 /** A second, empty instance of one operator of the chain, in a kernel of its own, for merging parts. */
 function detachedOperator(plan: ChainPlan, uid: OperatorUid, maxParallelism: number, kernel: KernelInstance) {
@@ -82,5 +86,6 @@ export function stateSchemaOf(platform: Platform, plan: ChainPlan, maxParallelis
   const kernel = new KernelInstance(platform.modules.kernels, 16 * 1024 * 1024);
   const node = plan.operators.find((one) => one.uid === uid);
   if (node?.kind !== "window") throw unknownState(uid);
-  return new WindowTable(kernel, new BatchRegion(kernel, node.input, 1), windowTableConfig(node, maxParallelism)).stateSchema;
+  return new WindowTable(kernel, new BatchRegion(kernel, node.input, 1), windowTableConfig(node, maxParallelism))
+    .stateSchema;
 }

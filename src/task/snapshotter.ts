@@ -16,7 +16,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { CheckpointCosts } from "../protocol/messages.ts";
 import type { OperatorSnapshot, PartRef, SourceSnapshot, TaskCounters, TaskSnapshot } from "../protocol/snapshot.ts";
 import type { Committer, Staged } from "./committer.ts";
-import { Compactor } from "./compactor.ts";
+import type { Compactor } from "./compactor.ts";
 
 interface GatheredOperator {
   readonly operator: StatefulOperator;
@@ -52,7 +52,10 @@ export class Snapshotter {
   #epoch = 1;
   /** Everything up to this epoch is in a durable checkpoint. */
   #durableEpoch = 0;
-  readonly #inFlight = new Map<CheckpointId, { readonly epoch: number; readonly operators: readonly OperatorSnapshot[] }>();
+  readonly #inFlight = new Map<
+    CheckpointId,
+    { readonly epoch: number; readonly operators: readonly OperatorSnapshot[] }
+  >();
 
   constructor(wiring: SnapshotterWiring) {
     this.#wiring = wiring;

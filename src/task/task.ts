@@ -52,13 +52,14 @@ export interface TaskProgress {
   readonly share: number | undefined;
   readonly stateBytes: number;
   readonly stateEntries: number;
+  /** Rows that the kernels scanned and aggregated since the task was made. */
+  readonly rowsScanned: bigint;
   readonly rowsAggregated: bigint;
   readonly busyMs: number;
 }
 
 export class Task {
   readonly #platform: Platform;
-  readonly #plan: JobPlan;
   readonly #chainPlan: ChainPlan;
   readonly #deployment: Deployment;
   readonly #connectors: TaskConnectors;
@@ -89,7 +90,6 @@ export class Task {
     outbox: (message: FromTask) => void,
   ) {
     this.#platform = platform;
-    this.#plan = plan;
     this.#chainPlan = plan.chains[0] as ChainPlan;
     this.#connectors = connectors;
     this.#deployment = deployment;
@@ -145,6 +145,7 @@ export class Task {
       share: this.#driver?.progress(),
       stateBytes: stateful.reduce((sum, one) => sum + one.stateBytes, 0),
       stateEntries: stateful.reduce((sum, one) => sum + one.entryCount, 0),
+      rowsScanned: this.#kernel.rowsScanned,
       rowsAggregated: this.#kernel.rowsAggregated,
       busyMs: this.#busyMs,
     };
@@ -178,7 +179,10 @@ export class Task {
     const platform = this.#platform;
     await this.#committer.prepare();
     if (restore !== undefined) {
-      platform.log.write("info", `restoring checkpoint ${restore.checkpoint}`, { job: jobId, checkpoint: restore.checkpoint });
+      platform.log.write("info", `restoring checkpoint ${restore.checkpoint}`, {
+        job: jobId,
+        checkpoint: restore.checkpoint,
+      });
       for (const { sink, checkpoint, index, part } of restore.snapshot.pending) {
         const bytes = await readPart(platform.blobs, platform.digest, part);
         this.#committer.add({ sink, checkpoint, index, bytes, part });
@@ -201,7 +205,8 @@ export class Task {
 
   /** One round: messages first, then at most one batch. */
   async #turn(): Promise<void> {
-    for (let message = this.#mailbox.take(); message !== undefined; message = this.#mailbox.take()) this.#handle(message);
+    for (let message = this.#mailbox.take(); message !== undefined; message = this.#mailbox.take())
+      this.#handle(message);
     if (this.#stopped) return;
     const driver = this.#driver as SourceDriver;
     if (this.#inputEnded || this.#overStaged()) return await this.#mailbox.wait();

@@ -14,7 +14,13 @@ export function beginFailing(state: JobState, error: MillraceError, _nowMs: numb
     ...(state.inFlight?.savepoints ?? []),
     ...state.wantedSavepoints,
   ];
-  const next: JobState = { ...moveTo(state, "FAILING"), error, inFlight: undefined, uncommitted: [], wantedSavepoints: owed };
+  const next: JobState = {
+    ...moveTo(state, "FAILING"),
+    error,
+    inFlight: undefined,
+    uncommitted: [],
+    wantedSavepoints: owed,
+  };
   return [next, [...effects, { kind: "record_status" }, { kind: "destroy_task" }]];
 }
 
