@@ -1,0 +1,129 @@
+// The gateway to an engine of the same process.
+
+import { hexOf, utf8 } from "../base/bytes.ts";
+import type { JobId } from "../base/ids.ts";
+import type { CheckpointEntry, CheckpointHistory } from "../coordinator/checkpoint_history.ts";
+import type { Engine, JobView } from "../engine/engine.ts";
+import type { ChainPlan, JobPlan } from "../graph/plan.ts";
+import { planJob } from "../graph/plan_job.ts";
+import type { JobSpec } from "../job/job_spec.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { TaskCounters } from "../protocol/snapshot.ts";
+import type { TaskProgress } from "../task/task.ts";
+import type { ChainFacts, CheckpointFact, CheckpointFacts, JobFacts, JobGateway, TableFacts, TaskFacts } from "./gateway.ts";
+import { readTable, tablesOf, unknownTable } from "./tables.ts";
+
+export function engineGateway(engine: Engine): JobGateway {
+  const plans = new Map<JobId, JobPlan>();
+  const ended = new Map<JobId, TaskCounters | null>();
+
+  const planOf = ({ record }: JobView): JobPlan => {
+    const plan = plans.get(record.jobId) ?? planJob(record.spec as unknown as JobSpec);
+    plans.set(record.jobId, plan);
+    return plan;
+  };
+  // Of a job that ended before this process began only its last checkpoint still knows the totals.
+  const countersOf = async (view: JobView): Promise<TaskCounters | null> => {
+    if (view.progress !== undefined) return view.progress.counters;
+    const { jobId } = view.record;
+    const known = ended.get(jobId) ?? (await engine.storedCounters(jobId)) ?? null;
+    if (view.checkpoints === undefined) ended.set(jobId, known);
+    return known;
+  };
+  const factsOf = async (view: JobView): Promise<JobFacts> =>
+    jobFacts(engine.platform, view, planOf(view), await countersOf(view));
+  // The newest job's idea of a table's columns is the one that its rows have.
+  const tables = (): Map<string, TableFacts> => {
+    const found = new Map<string, TableFacts>();
+    for (const view of engine.list()) {
+      for (const one of tablesOf(view.record.jobId, planOf(view))) found.set(one.table, one);
+    }
+    return found;
+  };
+
+  return {
+    submit: async (spec, from) => factsOf(await engine.submit(spec, from)),
+    list: () => Promise.all(engine.list().map(factsOf)),
+    job: async (jobId) => factsOf(engine.job(jobId)),
+    cancel: async (jobId) => {
+      engine.cancel(jobId);
+    },
+    triggerSavepoint: (jobId) => engine.triggerSavepoint(jobId),
+    savepoints: () => engine.savepoints.list(),
+    savepoint: (savepoint) => engine.savepoints.get(savepoint),
+    savepointBytes: (savepoint) => engine.savepoints.bytes(savepoint),
+    importSavepoint: (bytes) => engine.savepoints.import(bytes),
+    tables: async () => [...tables().values()],
+    tableRows: async (query) => {
+      const table = tables().get(query.table);
+      if (table === undefined) throw unknownTable(query.table);
+      return await readTable(engine.platform.tables, table, query);
+    },
+  };
+}
+
+function jobFacts(platform: Platform, view: JobView, plan: JobPlan, counters: TaskCounters | null): JobFacts {
+  const { record, progress, checkpoints } = view;
+  const { jobId, name, branch, spec, createdAtMs, changedAtMs, startedFrom } = record;
+  return {
+    jobId,
+    name,
+    branch,
+    spec,
+    createdAtMs,
+    changedAtMs,
+    startedFrom,
+    status: view.status,
+    nowMs: platform.clock.nowMs(),
+    restartsTotal: view.restartsTotal,
+    maxParallelism: plan.maxParallelism,
+    error: view.error === null ? null : { code: view.error.code, message: view.error.message, where: view.error.where },
+    chain: chainFacts(platform, plan),
+    counters,
+    task: progress === undefined ? null : taskFacts(progress),
+    checkpoints: checkpoints === undefined ? null : checkpointFacts(checkpoints),
+  };
+}
+
+function chainFacts(platform: Platform, plan: JobPlan): ChainFacts {
+  const { source, operators, sinks } = plan.chains[0] as ChainPlan;
+  const digest = platform.digest.sha256();
+  digest.update(utf8(source.uid));
+  return {
+    id: hexOf(digest.finish()).slice(0, 32),
+    operators: [source, ...operators, ...sinks].map((node) => ({
+      uid: node.uid,
+      kind: node.kind,
+      connector: node.kind === "source" || node.kind === "sink" ? node.connector.kind : null,
+    })),
+  };
+}
+
+const taskFacts = (progress: TaskProgress): TaskFacts => ({
+  watermarkMs: progress.watermarkMs ?? null,
+  share: progress.share ?? null,
+  stateBytes: progress.stateBytes,
+  stateEntries: progress.stateEntries,
+  rowsScanned: Number(progress.rowsScanned),
+  rowsAggregated: Number(progress.rowsAggregated),
+  busyMs: progress.busyMs,
+});
+
+const checkpointFacts = (history: CheckpointHistory): CheckpointFacts => ({
+  completed: history.completedCount,
+  failed: history.failedCount,
+  history: history.entries.map(checkpointFact),
+});
+
+const checkpointFact = (entry: CheckpointEntry): CheckpointFact => ({
+  checkpoint: entry.checkpoint,
+  status: entry.status,
+  endedAtMs: entry.endedAtMs,
+  durationMs: entry.durationMs,
+  fullBytes: entry.fullBytes,
+  deltaBytes: entry.costs?.deltaBytes ?? 0,
+  deltaRows: entry.costs?.deltaRows ?? 0,
+  gatherMs: entry.costs?.gatherMs ?? 0,
+  uploadMs: entry.costs?.uploadMs ?? 0,
+  error: entry.error ?? null,
+});

@@ -1,0 +1,121 @@
+// What the REST routes and the CLI need of a deployment, as plain data throughout: the engine of this process
+// implements it (engine_gateway.ts), and so can an object that is reached by RPC.
+
+import type { PlainData } from "../base/plain.ts";
+import type { DataType } from "../batch/schema.ts";
+import type { StoredError } from "../coordinator/job_record.ts";
+import type { JobStatus } from "../coordinator/job_state.ts";
+import type { SavepointRecord } from "../engine/savepoint_store.ts";
+import type { TaskCounters } from "../protocol/snapshot.ts";
+
+export type { SavepointRecord };
+
+export interface JobGateway {
+  /** Throws `spec_invalid` with every problem; `savepoint` is the id of a complete one. */
+  submit(spec: unknown, from: { readonly savepoint?: string }): Promise<JobFacts>;
+  /** Oldest first. */
+  list(): Promise<readonly JobFacts[]>;
+  /** Throws `job_unknown`. */
+  job(jobId: string): Promise<JobFacts>;
+  cancel(jobId: string): Promise<void>;
+  triggerSavepoint(jobId: string): Promise<SavepointRecord>;
+  savepoints(): Promise<readonly SavepointRecord[]>;
+  /** Throws `savepoint_unknown`. */
+  savepoint(savepoint: string): Promise<SavepointRecord>;
+  savepointBytes(savepoint: string): Promise<Uint8Array>;
+  /** Reads the whole file before it takes it in. */
+  importSavepoint(bytes: Uint8Array): Promise<SavepointRecord>;
+  /** Tables that sinks of known jobs write to in the deployment's own database. */
+  tables(): Promise<readonly TableFacts[]>;
+  tableRows(query: TableQuery): Promise<TablePage>;
+}
+
+export interface JobFacts {
+  readonly jobId: string;
+  readonly name: string;
+  readonly status: JobStatus;
+  readonly branch: string;
+  readonly spec: PlainData;
+  readonly createdAtMs: number;
+  readonly changedAtMs: number;
+  /** When these facts were gathered. */
+  readonly nowMs: number;
+  readonly restartsTotal: number;
+  readonly maxParallelism: number;
+  /** The savepoint that the job was started from. */
+  readonly startedFrom: string | null;
+  readonly error: StoredError | null;
+  /** What runs fused in one task. */
+  readonly chain: ChainFacts;
+  readonly counters: TaskCounters | null;
+  /** Null where this process has not run the job. */
+  readonly task: TaskFacts | null;
+  readonly checkpoints: CheckpointFacts | null;
+}
+
+export interface ChainFacts {
+  /** 32 hex digits, as Flink's vertices have; the same for the same source uid. */
+  readonly id: string;
+  readonly operators: readonly { readonly uid: string; readonly kind: string; readonly connector: string | null }[];
+}
+
+export interface TaskFacts {
+  readonly watermarkMs: number | null;
+  /** 0..1 of the input, where the source can tell. */
+  readonly share: number | null;
+  readonly stateBytes: number;
+  readonly stateEntries: number;
+  readonly rowsScanned: number;
+  readonly rowsAggregated: number;
+  readonly busyMs: number;
+}
+
+export interface CheckpointFacts {
+  readonly completed: number;
+  readonly failed: number;
+  /** Oldest first, the latest hundred of this process. */
+  readonly history: readonly CheckpointFact[];
+}
+
+export interface CheckpointFact {
+  readonly checkpoint: number;
+  readonly status: "COMPLETED" | "FAILED";
+  readonly endedAtMs: number;
+  readonly durationMs: number;
+  readonly fullBytes: number;
+  readonly deltaBytes: number;
+  readonly deltaRows: number;
+  readonly gatherMs: number;
+  readonly uploadMs: number;
+  readonly error: string | null;
+}
+
+export interface TableFacts {
+  readonly table: string;
+  readonly jobId: string;
+  readonly sink: string;
+  readonly mode: "upsert" | "append";
+  readonly primaryKey: readonly string[];
+  readonly columns: readonly TableColumn[];
+}
+
+export interface TableColumn {
+  readonly name: string;
+  readonly type: DataType;
+}
+
+export interface TableQuery {
+  readonly table: string;
+  readonly limit: number;
+  readonly offset: number;
+  /** Columns of the table, the first one decides first. */
+  readonly order: readonly { readonly column: string; readonly descending: boolean }[];
+}
+
+export interface TablePage extends TableFacts {
+  /** Cells in the order of `columns`; i64 and timestamp as decimal digits, so that none is lost. */
+  readonly rows: readonly (readonly TableCell[])[];
+  /** There are rows after these. */
+  readonly more: boolean;
+}
+export type TableCell = null | string | number | boolean;
