@@ -3,9 +3,10 @@
 //
 // Invariants: the lock is held from before the database is opened until after it is closed; the journal mode and the
 // synchronous level are read back before the first request is served. The kernel drops the lock with the process, so
-// a killed holder never blocks a restart.
+// a killed holder never blocks a restart. The thread never ends by itself: the near end terminates it.
 
 import { readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { type Client, createClient, type InValue, type ResultSet, type Transaction } from "@libsql/client/sqlite3";
 import type { SqlRow, SqlStatement, SqlValue } from "../../src/platform/ports.ts";
@@ -57,11 +58,14 @@ async function takeLock(): Promise<Pick<Store, "lockClient" | "lock">> {
   }
 }
 
+/** Empty where the file does not name a living process: the holder is about to write it. */
 function holderText(): string {
   try {
-    return readFileSync(options.holderPath, "utf8");
+    const text = readFileSync(options.holderPath, "utf8");
+    process.kill(Number(/process (\d+)/.exec(text)?.[1]), 0);
+    return text;
   } catch {
-    return ""; // It is about to be written; the lock says enough.
+    return "";
   }
 }
 
@@ -154,11 +158,9 @@ try {
     last = last.then(async () => {
       const moved: ArrayBuffer[] = [];
       port.postMessage(await answer(store, request, moved), moved);
-      if (request.kind === "close") port.close();
     });
   });
   port.postMessage({ id: STARTED_ID, kind: "done" } satisfies LibsqlReply);
 } catch (error) {
   port.postMessage({ id: STARTED_ID, kind: "failed", failure: failureOf(error) } satisfies LibsqlReply);
-  port.close();
 }
