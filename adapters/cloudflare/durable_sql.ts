@@ -4,7 +4,7 @@
 // - a bigint is bound as text (or as a number where that is exact) and cast to INTEGER in the statement;
 // - a result with a whole number beyond 2^53 is asked for again, with the integers as text.
 
-import { type MillraceError, externalError } from "../../src/base/errors.ts";
+import { externalError, type MillraceError, userError } from "../../src/base/errors.ts";
 import type { SqlDatabase, SqlRow, SqlStatement, SqlValue } from "../../src/platform/ports.ts";
 import { CALL_BYTES_MAX, demandAtMost, ROW_BYTES_MAX, SQL_PARAMETERS_MAX, SQL_TEXT_BYTES_MAX } from "./limits.ts";
 
@@ -106,9 +106,16 @@ function exactInteger(digits: string): number | bigint {
   return Number.isSafeInteger(rounded) ? rounded : BigInt(digits);
 }
 
-/** `sql_constraint` is what the stores of `src` wait for; every other refusal is `sql_failed`. */
+/** The same codes as on every other database. */
 function sqlError(error: unknown, sql: string): MillraceError {
   const message = error instanceof Error ? error.message : String(error);
-  const code = message.includes("SQLITE_CONSTRAINT") ? "sql_constraint" : "sql_failed";
-  return externalError(code, `statement ${sql.slice(0, 60)}`, `the database refused: ${message}`, { cause: error });
+  const where = `statement ${sql.slice(0, 60)}`;
+  if (message.includes("SQLITE_CONSTRAINT")) return userError("sql_constraint", where, message, { cause: error });
+  if (/SQLITE_(?:ERROR|MISMATCH|RANGE|TOOBIG|AUTH)|Wrong number of parameter/.test(message)) {
+    return userError("sql_invalid", where, message, { cause: error });
+  }
+  if (message.includes("SQLITE_FULL")) {
+    return externalError("store_full", where, `the object's storage is full: ${message}`, { cause: error });
+  }
+  return externalError("store_unavailable", where, `the object's storage refused: ${message}`, { cause: error });
 }

@@ -55,6 +55,7 @@ const timers: Timers = {
     new Promise((resolve, reject) => {
       const stop = (): void => {
         clearTimeout(timer);
+        signal?.removeEventListener("abort", stop);
         reject(signal?.reason);
       };
       const timer = setTimeout(() => {
