@@ -15,7 +15,12 @@ interface TimeKernels {
 }
 
 /** Writes the watermarks of the region's rows, all of one split, and advances the split. Event times are not null. */
-export function attachWatermarks(region: BatchRegion, timestampColumn: number, split: SplitTime, boundMs: number): void {
+export function attachWatermarks(
+  region: BatchRegion,
+  timestampColumn: number,
+  split: SplitTime,
+  boundMs: number,
+): void {
   assert(Number.isSafeInteger(boundMs) && boundMs >= 0, "the bound is a whole number of milliseconds");
   assert(region.schema[timestampColumn]?.type === "timestamp", "watermarks follow a timestamp column");
   const kernels = region.kernel.exports as unknown as TimeKernels;

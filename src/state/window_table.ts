@@ -152,7 +152,11 @@ export class WindowTable {
         return this.#kernel.outOfMemory(`more window state (${where})`);
       case STATUS_OVERFLOW:
         this.#state = "broken";
-        return userError("sum_overflow", where, "a sum of i64 values left the range of 64 bits; cast the column to f64");
+        return userError(
+          "sum_overflow",
+          where,
+          "a sum of i64 values left the range of 64 bits; cast the column to f64",
+        );
       case STATUS_TIMESTAMP_RANGE: {
         const message = "the row's event time lies in a window that leaves the range of 64-bit milliseconds";
         return userError("timestamp_out_of_range", where, message);
@@ -204,7 +208,8 @@ export class WindowTable {
     const region = this.#regionOfState();
     if (afterEpoch === -1) this.#kernels.mr_window_gather_all(this.#table);
     else this.#kernels.mr_window_gather_begin(this.#table, afterEpoch);
-    if (this.#kernel.status !== STATUS_OK) throw this.#kernel.outOfMemory(`a list of the changed keys (${this.#where})`);
+    if (this.#kernel.status !== STATUS_OK)
+      throw this.#kernel.outOfMemory(`a list of the changed keys (${this.#where})`);
     const batches: RecordBatch[] = [];
     while (this.#kernels.mr_window_gather_next(this.#table, region.address, region.capacity) !== 0) {
       batches.push(region.copyOut());

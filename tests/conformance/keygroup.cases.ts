@@ -66,7 +66,10 @@ export const cases: readonly Case[] = [
         const group = keyGroupOfHash(hashOfInteger(index * step), 128);
         sizes[group] = (sizes[group] as number) + 1;
       }
-      ok(Math.min(...sizes) > 50 && Math.max(...sizes) < 160, `step ${step}: ${Math.min(...sizes)} to ${Math.max(...sizes)}`);
+      ok(
+        Math.min(...sizes) > 50 && Math.max(...sizes) < 160,
+        `step ${step}: ${Math.min(...sizes)} to ${Math.max(...sizes)}`,
+      );
     }
   }),
 
@@ -79,7 +82,10 @@ export const cases: readonly Case[] = [
           equal(range.start, next, "start");
           const size = range.end - range.start;
           const fair = maxParallelism / parallelism;
-          ok(size >= Math.floor(fair) && size <= Math.ceil(fair), `subtask ${subtask} owns ${size} of ${maxParallelism}`);
+          ok(
+            size >= Math.floor(fair) && size <= Math.ceil(fair),
+            `subtask ${subtask} owns ${size} of ${maxParallelism}`,
+          );
           for (let group = range.start; group < range.end; group++) {
             equal(subtaskOfKeyGroup(maxParallelism, parallelism, group), subtask, "subtask");
             ok(inRange(range, group), "the group is in its range");

@@ -34,7 +34,8 @@ export const cases: readonly Case[] = [
     const random = seededPrng(4);
     const times = Array.from({ length: 200 }, () => BigInt(random.below(1000) - 500));
     const whole = attach(context.kernels, times, 64, 7);
-    for (const batchRows of [1, 3, 50]) equal(attach(context.kernels, times, batchRows, 7), whole, `batches of ${batchRows}`);
+    for (const batchRows of [1, 3, 50])
+      equal(attach(context.kernels, times, batchRows, 7), whole, `batches of ${batchRows}`);
     let latest = WATERMARK_MIN;
     times.forEach((time, row) => {
       equal(whole[row], row === 0 ? WATERMARK_MIN : watermarkAfter(latest, 7), `row ${row}`);
@@ -45,13 +46,28 @@ export const cases: readonly Case[] = [
   test("watermarks stay at the smallest i64 instead of wrapping", (context) => {
     const smallest = WATERMARK_MIN;
     equal(attach(context.kernels, [smallest, smallest + 5n, 0n], 64, 5), [smallest, smallest, smallest], "watermarks");
-    equal(attach(context.kernels, [smallest + 6n, WATERMARK_MAX, 0n], 64, 5), [smallest, smallest + 1n, WATERMARK_MAX - 5n]);
+    equal(attach(context.kernels, [smallest + 6n, WATERMARK_MAX, 0n], 64, 5), [
+      smallest,
+      smallest + 1n,
+      WATERMARK_MAX - 5n,
+    ]);
     equal(watermarkAfter(smallest + 4n, 5), smallest, "on the host");
   }),
 
   test("the host's window start floors towards the past", () => {
-    equal([-11n, -10n, -1n, 0n, 9n, 10n].map((time) => windowStart(time, 10, 0)), [-20n, -10n, -10n, 0n, 0n, 10n]);
-    equal([-8n, -7n, 2n, 3n].map((time) => windowStart(time, 10, 3)), [-17n, -7n, -7n, 3n], "with an offset");
-    equal([-8n, -7n, 2n, 3n].map((time) => windowStart(time, 10, -7)), [-17n, -7n, -7n, 3n], "with a negative offset");
+    equal(
+      [-11n, -10n, -1n, 0n, 9n, 10n].map((time) => windowStart(time, 10, 0)),
+      [-20n, -10n, -10n, 0n, 0n, 10n],
+    );
+    equal(
+      [-8n, -7n, 2n, 3n].map((time) => windowStart(time, 10, 3)),
+      [-17n, -7n, -7n, 3n],
+      "with an offset",
+    );
+    equal(
+      [-8n, -7n, 2n, 3n].map((time) => windowStart(time, 10, -7)),
+      [-17n, -7n, -7n, 3n],
+      "with a negative offset",
+    );
   }),
 ];

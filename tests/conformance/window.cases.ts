@@ -49,7 +49,10 @@ function fixture(kernels: WebAssembly.Module, its: WindowTableConfig, its_schema
 export const cases: readonly Case[] = [
   test("windows are half-open and floor towards the past for negative times", (context) => {
     const windows = fixture(context.kernels, config([count], { offsetMs: 3 }));
-    windows.update(1, [-18n, -17n, -8n, -7n, 2n, 3n, 12n, 13n].map((time) => row(7n, time)));
+    windows.update(
+      1,
+      [-18n, -17n, -8n, -7n, 2n, 3n, 12n, 13n].map((time) => row(7n, time)),
+    );
     equal(
       windows.fire(LAST_WATERMARK),
       [
@@ -67,23 +70,42 @@ export const cases: readonly Case[] = [
   test("a negative offset equals the same offset modulo the size", (context) => {
     const windows = fixture(context.kernels, config([count], { offsetMs: -17 }));
     windows.update(1, [row(7n, 2n), row(7n, 3n)]);
-    equal(windows.fire(LAST_WATERMARK).map((one) => one[0]), [-7n, 3n], "window starts");
+    equal(
+      windows.fire(LAST_WATERMARK).map((one) => one[0]),
+      [-7n, 3n],
+      "window starts",
+    );
   }),
 
   test("a watermark fires exactly the windows that end at or before it, oldest first", (context) => {
     const windows = fixture(context.kernels, config([count]));
-    windows.update(1, [25n, 5n, 15n, 35n].map((time) => row(1n, time)));
+    windows.update(
+      1,
+      [25n, 5n, 15n, 35n].map((time) => row(1n, time)),
+    );
     equal(windows.fire(9n), [], "before the first end");
-    equal(windows.fire(29n).map((one) => one[1]), [10n, 20n], "window ends");
+    equal(
+      windows.fire(29n).map((one) => one[1]),
+      [10n, 20n],
+      "window ends",
+    );
     equal(windows.fire(29n), [], "the same watermark again");
-    equal(windows.fire(30n).map((one) => one[1]), [30n], "at an end");
+    equal(
+      windows.fire(30n).map((one) => one[1]),
+      [30n],
+      "at an end",
+    );
     equal(windows.table.firedWatermark, 30n, "fired watermark");
     equal(windows.table.entryCount, 1, "entries left");
   }),
 
   test("nulls are ignored by aggregates over a column, and a group of nulls only gives null", (context) => {
     const over = (column: number, type: string): WindowAggregate[] =>
-      (["count", "sum", "min", "max", "avg"] as const).map((name) => ({ function: name, column, name: `${name}_${type}` }));
+      (["count", "sum", "min", "max", "avg"] as const).map((name) => ({
+        function: name,
+        column,
+        name: `${name}_${type}`,
+      }));
     const windows = fixture(context.kernels, config([count, ...over(2, "i64"), ...over(3, "f64")]));
     windows.update(1, [
       row(1n, 1n, 5n, 0.5),
@@ -111,7 +133,10 @@ export const cases: readonly Case[] = [
     ];
     const extremes = (values: readonly number[]): (Value | undefined)[] => {
       const windows = fixture(context.kernels, config(aggregates));
-      windows.update(1, values.map((value) => row(1n, 1n, null, value)));
+      windows.update(
+        1,
+        values.map((value) => row(1n, 1n, null, value)),
+      );
       return (windows.fire(LAST_WATERMARK)[0] as Value[]).slice(3);
     };
     equal(extremes([0, -0]), [-0, 0], "zeros");
@@ -125,7 +150,10 @@ export const cases: readonly Case[] = [
   test("an f64 sum keeps what plain addition loses, and is infinite or NaN where it must be", (context) => {
     const sumOf = (values: readonly number[]): Value => {
       const windows = fixture(context.kernels, config([{ function: "sum", column: 3, name: "sum" }]));
-      windows.update(1, values.map((value) => row(1n, 1n, null, value)));
+      windows.update(
+        1,
+        values.map((value) => row(1n, 1n, null, value)),
+      );
       return windows.fire(LAST_WATERMARK)[0]?.[3] ?? null;
     };
     equal(sumOf([1e16, 1, -1e16]), 1, "a small number among large ones");
@@ -137,7 +165,10 @@ export const cases: readonly Case[] = [
 
   test("an i64 sum that leaves 64 bits is refused with operator and row", async (context) => {
     for (const position of [0, 600]) {
-      const windows = fixture(context.kernels, config([{ function: "sum", column: 2, name: "sum" }], { where: "totals" }));
+      const windows = fixture(
+        context.kernels,
+        config([{ function: "sum", column: 2, name: "sum" }], { where: "totals" }),
+      );
       const rows = new Array<Value[]>(position).fill(row(2n, 1n, 1n));
       rows.push(row(1n, 1n, I64_MAX), row(1n, 1n), row(1n, 1n, 1n));
       const error = await rejects(() => windows.update(1, rows), "sum_overflow");
@@ -147,9 +178,18 @@ export const cases: readonly Case[] = [
   }),
 
   test("sums, minima and maxima reach both ends of i64", (context) => {
-    const over: WindowAggregate[] = (["sum", "min", "max"] as const).map((name) => ({ function: name, column: 2, name }));
+    const over: WindowAggregate[] = (["sum", "min", "max"] as const).map((name) => ({
+      function: name,
+      column: 2,
+      name,
+    }));
     const windows = fixture(context.kernels, config(over));
-    windows.update(1, [row(1n, 1n, I64_MAX), row(1n, 1n, -I64_MAX - 1n), row(2n, 1n, I64_MAX), row(3n, 1n, -I64_MAX - 1n)]);
+    windows.update(1, [
+      row(1n, 1n, I64_MAX),
+      row(1n, 1n, -I64_MAX - 1n),
+      row(2n, 1n, I64_MAX),
+      row(3n, 1n, -I64_MAX - 1n),
+    ]);
     equal(
       sorted(windows.fire(LAST_WATERMARK)),
       sorted([
@@ -193,7 +233,14 @@ export const cases: readonly Case[] = [
         rows[position] = row(1n, time);
         windows.update(1, [row(1n, 5n)]);
         windows.update(1, rows);
-        equal(windows.fire(LAST_WATERMARK).map((one) => one[3]).sort(), [1n, 1025n], "counts");
+        equal(
+          windows
+            .fire(LAST_WATERMARK)
+            .map((one) => one[3])
+            .sort(),
+          [1n, 1025n],
+          "counts",
+        );
       }
     }
   }),
@@ -212,7 +259,14 @@ export const cases: readonly Case[] = [
       const rows = [row(1n, 1n), row(2n, 1n), row(3n, time), row(4n, 1n)];
       const error = await rejects(() => windows.update(1, rows), "timestamp_out_of_range");
       equal(error.where, "per hour, row 2", "where");
-      equal(windows.fire(LAST_WATERMARK).map((one) => one[2]).sort(), [1n, 2n], "keys folded");
+      equal(
+        windows
+          .fire(LAST_WATERMARK)
+          .map((one) => one[2])
+          .sort(),
+        [1n, 2n],
+        "keys folded",
+      );
     }
   }),
 
@@ -223,7 +277,11 @@ export const cases: readonly Case[] = [
       names.push("x".repeat(length), `${"x".repeat(length - 1)}y`, `y${"x".repeat(length - 1)}`);
     }
     const distinct = [...new Set(names)];
-    for (let round = 0; round < 3; round++) windows.update(1, distinct.map((name) => row(1n, 1n, null, null, name)));
+    for (let round = 0; round < 3; round++)
+      windows.update(
+        1,
+        distinct.map((name) => row(1n, 1n, null, null, name)),
+      );
     equal(sorted(windows.fire(LAST_WATERMARK)), sorted(distinct.map((name) => [0n, 10n, name, 3n])), "rows");
     equal(windows.table.stateBytes, 0, "state after firing");
   }),
@@ -253,9 +311,17 @@ export const cases: readonly Case[] = [
   test("composite keys larger than the staging buffer are folded in parts", (context) => {
     const its: Schema = [field("a", "utf8"), field("time", "timestamp"), field("b", "utf8")];
     const windows = fixture(context.kernels, config([count], { keys: [0, 2] }), its);
-    const rows = Array.from({ length: 40 }, (_, index) => ["a".repeat(1000 * (index % 20)), 1n, "b".repeat(7000 * (index % 20))]);
+    const rows = Array.from({ length: 40 }, (_, index) => [
+      "a".repeat(1000 * (index % 20)),
+      1n,
+      "b".repeat(7000 * (index % 20)),
+    ]);
     windows.update(1, rows);
-    equal(windows.fire(LAST_WATERMARK).map((one) => one[4]), new Array(20).fill(2n), "counts");
+    equal(
+      windows.fire(LAST_WATERMARK).map((one) => one[4]),
+      new Array(20).fill(2n),
+      "counts",
+    );
   }),
 
   test("bool and nullable bool keys are grouped", (context) => {
@@ -263,7 +329,10 @@ export const cases: readonly Case[] = [
       const its: Schema = [field("flag", "bool", nullable), field("time", "timestamp")];
       const windows = fixture(context.kernels, config([count], { keys: [0] }), its);
       const flags: Value[] = nullable ? [true, null, false, null, true, true] : [true, false, false, true, true, true];
-      windows.update(1, flags.map((flag) => [flag, 1n]));
+      windows.update(
+        1,
+        flags.map((flag) => [flag, 1n]),
+      );
       const wanted = [null, true, false]
         .map((flag) => [0n, 10n, flag, BigInt(flags.filter((one) => one === flag).length)] as Value[])
         .filter((one) => one[3] !== 0n);
