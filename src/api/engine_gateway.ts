@@ -10,7 +10,15 @@ import type { JobSpec } from "../job/job_spec.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { TaskCounters } from "../protocol/snapshot.ts";
 import type { TaskProgress } from "../task/task.ts";
-import type { ChainFacts, CheckpointFact, CheckpointFacts, JobFacts, JobGateway, TableFacts, TaskFacts } from "./gateway.ts";
+import type {
+  ChainFacts,
+  CheckpointFact,
+  CheckpointFacts,
+  JobFacts,
+  JobGateway,
+  TableFacts,
+  TaskFacts,
+} from "./gateway.ts";
 import { readTable, tablesOf, unknownTable } from "./tables.ts";
 
 export function engineGateway(engine: Engine): JobGateway {

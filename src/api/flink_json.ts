@@ -1,0 +1,256 @@
+// Jobs in the JSON of Flink's REST interface, so that what reads a Flink cluster reads a deployment of Millrace.
+// Times are milliseconds since the Unix epoch; -1 stands where Flink has it: not yet, or not known.
+
+import type { JobStatus } from "../coordinator/job_state.ts";
+import { isTerminal } from "../coordinator/job_state.ts";
+import type { CheckpointFact, JobFacts, SavepointRecord } from "./gateway.ts";
+
+const STATUSES: readonly JobStatus[] = [
+  "INITIALIZING",
+  "CREATED",
+  "RUNNING",
+  "FAILING",
+  "FAILED",
+  "CANCELLING",
+  "CANCELED",
+  "FINISHED",
+  "RESTARTING",
+  "SUSPENDED",
+];
+
+/** A task's states have other names than a job's. */
+const TASK_STATUS: Readonly<Record<JobStatus, string>> = {
+  CREATED: "CREATED",
+  INITIALIZING: "INITIALIZING",
+  RUNNING: "RUNNING",
+  FAILING: "FAILED",
+  RESTARTING: "SCHEDULED",
+  CANCELLING: "CANCELING",
+  FAILED: "FAILED",
+  CANCELED: "CANCELED",
+  FINISHED: "FINISHED",
+  SUSPENDED: "CANCELED",
+};
+const TASK_STATUSES = [
+  "CREATED",
+  "SCHEDULED",
+  "DEPLOYING",
+  "INITIALIZING",
+  "RUNNING",
+  "FINISHED",
+  "CANCELING",
+  "CANCELED",
+  "FAILED",
+  "RECONCILING",
+];
+
+const endTimeOf = (job: JobFacts): number => (isTerminal(job.status) ? job.changedAtMs : -1);
+const durationOf = (job: JobFacts): number => (isTerminal(job.status) ? job.changedAtMs : job.nowMs) - job.createdAtMs;
+
+const countsOf = (status: string): Record<string, number> =>
+  Object.fromEntries(TASK_STATUSES.map((one) => [one, one === status ? 1 : 0]));
+
+export const statusLine = (job: JobFacts) => ({ id: job.jobId, status: job.status });
+
+export const jobOverview = (job: JobFacts) => ({
+  jid: job.jobId,
+  name: job.name,
+  state: job.status,
+  "start-time": job.createdAtMs,
+  "end-time": endTimeOf(job),
+  duration: durationOf(job),
+  "last-modification": job.changedAtMs,
+  tasks: { total: 1, ...lowerCased(countsOf(TASK_STATUS[job.status])) },
+});
+
+const lowerCased = (counts: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).map(([name, count]) => [name.toLowerCase(), count]));
+
+export function clusterOverview(jobs: readonly JobFacts[], version: string, runtime: string) {
+  const count = (...statuses: readonly JobStatus[]): number =>
+    jobs.filter((job) => statuses.includes(job.status)).length;
+  const running = count("CREATED", "INITIALIZING", "RUNNING", "FAILING", "RESTARTING", "CANCELLING");
+  return {
+    taskmanagers: 1,
+    "slots-total": running,
+    "slots-available": 0,
+    "jobs-running": running,
+    "jobs-finished": count("FINISHED"),
+    "jobs-cancelled": count("CANCELED"),
+    "jobs-failed": count("FAILED"),
+    "flink-version": `Millrace ${version}`,
+    "flink-commit": "",
+    "millrace-version": version,
+    "millrace-runtime": runtime,
+  };
+}
+
+const chainName = (job: JobFacts): string =>
+  job.chain.operators
+    .map(({ uid, kind }) => (kind === "source" ? `Source: ${uid}` : kind === "sink" ? `Sink: ${uid}` : uid))
+    .join(" -> ");
+
+export function jobPlan(job: JobFacts) {
+  const description = chainName(job);
+  const node = { id: job.chain.id, parallelism: 1, operator: "", operator_strategy: "", description, inputs: [] };
+  return { jid: job.jobId, name: job.name, type: "STREAMING", nodes: [{ ...node, optimizer_properties: {} }] };
+}
+
+export function jobDetails(job: JobFacts) {
+  const timestamps = Object.fromEntries(STATUSES.map((status) => [status, 0]));
+  timestamps["CREATED"] = job.createdAtMs;
+  timestamps[job.status] = job.status === "CREATED" ? job.createdAtMs : job.changedAtMs;
+  return {
+    jid: job.jobId,
+    name: job.name,
+    isStoppable: false,
+    state: job.status,
+    "job-type": "STREAMING",
+    "start-time": job.createdAtMs,
+    "end-time": endTimeOf(job),
+    duration: durationOf(job),
+    maxParallelism: job.maxParallelism,
+    now: job.nowMs,
+    timestamps,
+    vertices: [vertexOf(job)],
+    "status-counts": countsOf(TASK_STATUS[job.status]),
+    plan: jobPlan(job),
+    // Beyond Flink: what is known of this job that Flink has no field for.
+    millrace: {
+      branch: job.branch,
+      "started-from": job.startedFrom,
+      "restarts-total": job.restartsTotal,
+      error: job.error,
+      counters: job.counters,
+      task: job.task,
+    },
+  };
+}
+
+function vertexOf(job: JobFacts) {
+  const { counters, task, chain } = job;
+  const busyMs = Math.round(task?.busyMs ?? 0);
+  return {
+    id: chain.id,
+    name: chainName(job),
+    maxParallelism: job.maxParallelism,
+    parallelism: 1,
+    status: TASK_STATUS[job.status],
+    "start-time": job.createdAtMs,
+    "end-time": endTimeOf(job),
+    duration: durationOf(job),
+    tasks: countsOf(TASK_STATUS[job.status]),
+    metrics: {
+      "read-bytes": 0,
+      "read-bytes-complete": false,
+      "write-bytes": 0,
+      "write-bytes-complete": false,
+      "read-records": counters?.rowsIn ?? 0,
+      "read-records-complete": counters !== null,
+      "write-records": counters?.rowsOut ?? 0,
+      "write-records-complete": counters !== null,
+      "accumulated-backpressured-time": 0,
+      "accumulated-idle-time": 0,
+      "accumulated-busy-time": busyMs,
+    },
+  };
+}
+
+export function checkpointStatistics(job: JobFacts) {
+  const history = job.checkpoints?.history ?? [];
+  const completed = history.filter((one) => one.status === "COMPLETED");
+  const { completed: completedCount, failed: failedCount } = job.checkpoints ?? { completed: 0, failed: 0 };
+  const latest = (status: CheckpointFact["status"]) => {
+    const found = history.findLast((one) => one.status === status);
+    return found === undefined ? null : checkpointEntry(found);
+  };
+  return {
+    counts: {
+      restored: job.restartsTotal,
+      total: completedCount + failedCount,
+      in_progress: 0,
+      completed: completedCount,
+      failed: failedCount,
+    },
+    summary: {
+      checkpointed_size: summaryOf(completed.map((one) => one.deltaBytes)),
+      state_size: summaryOf(completed.map((one) => one.fullBytes)),
+      end_to_end_duration: summaryOf(completed.map((one) => one.durationMs)),
+    },
+    latest: { completed: latest("COMPLETED"), savepoint: null, failed: latest("FAILED"), restored: null },
+    history: history.map(checkpointEntry).reverse(),
+  };
+}
+
+function checkpointEntry(one: CheckpointFact) {
+  return {
+    id: one.checkpoint,
+    status: one.status,
+    is_savepoint: false,
+    checkpoint_type: "CHECKPOINT",
+    trigger_timestamp: Math.round(one.endedAtMs - one.durationMs),
+    latest_ack_timestamp: Math.round(one.endedAtMs),
+    checkpointed_size: one.deltaBytes,
+    state_size: one.fullBytes,
+    end_to_end_duration: Math.round(one.durationMs),
+    num_subtasks: 1,
+    num_acknowledged_subtasks: one.status === "COMPLETED" ? 1 : 0,
+    sync_duration: one.gatherMs,
+    async_duration: one.uploadMs,
+    rows: one.deltaRows,
+    ...(one.error === null ? {} : { failure_message: one.error }),
+  };
+}
+
+/** Flink's percentiles by their names; nearest rank, 0 where there is nothing to rank. */
+function summaryOf(values: readonly number[]) {
+  const sorted = values.toSorted((left, right) => left - right);
+  const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+  const sum = values.reduce((total, one) => total + one, 0);
+  return {
+    min: sorted[0] ?? 0,
+    max: sorted[sorted.length - 1] ?? 0,
+    avg: values.length === 0 ? 0 : Math.round(sum / values.length),
+    p50: at(0.5),
+    p90: at(0.9),
+    p95: at(0.95),
+    p99: at(0.99),
+    p999: at(0.999),
+  };
+}
+
+export function jobExceptions(job: JobFacts) {
+  const { error } = job;
+  const text = error === null ? null : `${error.code}: ${error.message} (at ${error.where})`;
+  const entry = (stacktrace: string, exceptionName: string) => ({
+    exceptionName,
+    stacktrace,
+    timestamp: job.changedAtMs,
+    taskName: chainName(job),
+    failureLabels: {},
+    concurrentExceptions: [],
+  });
+  const entries = error === null || text === null ? [] : [entry(text, error.code)];
+  return {
+    "root-exception": text,
+    timestamp: error === null ? null : job.changedAtMs,
+    "all-exceptions": entries.map((one) => ({
+      exception: one.stacktrace,
+      task: one.taskName,
+      timestamp: one.timestamp,
+    })),
+    truncated: false,
+    exceptionHistory: { entries, truncated: false },
+  };
+}
+
+/** The state of an asynchronous trigger: failures stand inside, under a status that says COMPLETED. */
+export function savepointOperation(record: SavepointRecord) {
+  if (record.status === "IN_PROGRESS") return { status: { id: "IN_PROGRESS" }, operation: null };
+  if (record.status === "COMPLETED") {
+    return { status: { id: "COMPLETED" }, operation: { location: record.savepoint } };
+  }
+  const { code, message, where } = record.error ?? { code: "savepoint_failed", message: "it failed", where: "" };
+  const cause = { class: code, "stack-trace": `${code}: ${message} (at ${where})` };
+  return { status: { id: "COMPLETED" }, operation: { "failure-cause": cause } };
+}

@@ -1,0 +1,107 @@
+// Jobs over REST: Flink's paths and JSON for what Flink has, and posting a spec, which it has not.
+
+import type { Context } from "hono";
+import { type MillraceError, userError } from "../base/errors.ts";
+import { SPEC_BYTES_MAX } from "../base/limits.ts";
+import { specError, validateJobSpec } from "../job/validate_job_spec.ts";
+import type { Answer } from "./error_answer.ts";
+import * as flink from "./flink_json.ts";
+import type { JobFacts, JobGateway } from "./gateway.ts";
+import { readJson } from "./json_body.ts";
+import type { Route } from "./route.ts";
+
+export interface JobRouteDeps {
+  readonly jobs: JobGateway;
+  readonly version: string;
+  readonly runtime: string;
+}
+
+export function jobRoutes(deps: JobRouteDeps): Route[] {
+  const { jobs } = deps;
+  const one = (path: string, answer: (job: JobFacts) => unknown): Route => ({
+    method: "GET",
+    path: `/v1/jobs/:jobid${path}`,
+    handle: async (c) => c.json(answer(await jobs.job(jobIdOf(c)))),
+  });
+  const all = (path: string, answer: (all: readonly JobFacts[]) => unknown): Route => ({
+    method: "GET",
+    path,
+    handle: async (c) => c.json(answer(await jobs.list())),
+  });
+  return [
+    all("/v1/overview", (list) => flink.clusterOverview(list, deps.version, deps.runtime)),
+    all("/v1/jobs", (list) => ({ jobs: list.map(flink.statusLine) })),
+    all("/v1/jobs/overview", (list) => ({ jobs: list.map(flink.jobOverview) })),
+    { method: "POST", path: "/v1/jobs", handle: (c) => submit(c, jobs) },
+    { method: "POST", path: "/v1/jobs/validate", handle: validate },
+    one("", flink.jobDetails),
+    one("/status", ({ status }) => ({ status })),
+    one("/plan", (job) => ({ plan: flink.jobPlan(job) })),
+    one("/checkpoints", flink.checkpointStatistics),
+    one("/exceptions", flink.jobExceptions),
+    one("/spec", ({ spec }) => spec),
+    { method: "PATCH", path: "/v1/jobs/:jobid", handle: (c) => cancel(c, jobs) },
+  ];
+}
+
+const JOB_ID = /^[0-9a-f]{32}$/;
+
+export function jobIdOf(c: Context): string {
+  const jobId = c.req.param("jobid") ?? "";
+  if (JOB_ID.test(jobId)) return jobId;
+  const shown = JSON.stringify(jobId.slice(0, 64));
+  throw userError("job_unknown", `job ${shown}`, `there is no job ${shown}: a job's id is 32 hexadecimal digits`);
+}
+
+interface Submission {
+  readonly spec: unknown;
+  readonly savepoint: string | undefined;
+}
+
+/** Takes `{spec, savepoint?}`, or the spec by itself. */
+function submissionOf(body: unknown): Submission {
+  if (body === undefined)
+    throw userError("json_invalid", "request body", "the body is empty; a job spec would be right");
+  if (typeof body !== "object" || body === null || !("spec" in body)) return { spec: body, savepoint: undefined };
+  const { spec, savepoint, ...rest } = body as { spec: unknown; savepoint?: unknown };
+  const [extra] = Object.keys(rest);
+  if (extra !== undefined) {
+    throw bodyInvalid(
+      `the body has a field ${JSON.stringify(extra.slice(0, 64))}; spec and savepoint are those it may have`,
+    );
+  }
+  if (savepoint === undefined || savepoint === null) return { spec, savepoint: undefined };
+  if (typeof savepoint !== "string") throw bodyInvalid("savepoint is not text; the id of a savepoint would be right");
+  return { spec, savepoint };
+}
+
+const bodyInvalid = (message: string): MillraceError => userError("body_invalid", "request body", message);
+
+async function submit(c: Context, jobs: JobGateway): Promise<Answer> {
+  const { spec, savepoint } = submissionOf(await readJson(c, SPEC_BYTES_MAX));
+  const validation = validateJobSpec(spec);
+  if (validation.kind === "invalid") {
+    const { problems } = validation;
+    return c.json({ ...specError(problems).toJSON(), problems }, 400);
+  }
+  const job = await jobs.submit(spec, savepoint === undefined ? {} : { savepoint });
+  c.header("Location", `/v1/jobs/${job.jobId}`);
+  return c.json({ jobid: job.jobId, name: job.name, status: job.status }, 201);
+}
+
+/** Says what is wrong with a spec without starting anything; a wrong spec is a good answer to this question. */
+async function validate(c: Context): Promise<Answer> {
+  const validation = validateJobSpec(submissionOf(await readJson(c, SPEC_BYTES_MAX)).spec);
+  if (validation.kind === "valid") return c.json({ valid: true, problems: [], spec: validation.spec });
+  return c.json({ valid: false, problems: validation.problems });
+}
+
+async function cancel(c: Context, jobs: JobGateway): Promise<Answer> {
+  const mode = c.req.query("mode") ?? "cancel";
+  if (mode !== "cancel") {
+    const message = `mode=${mode.slice(0, 40)} is not known; mode=cancel would be right`;
+    throw userError("query_invalid", "query mode", message);
+  }
+  await jobs.cancel(jobIdOf(c));
+  return c.json({}, 202);
+}
