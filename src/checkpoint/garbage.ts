@@ -31,6 +31,8 @@ export interface GarbageDecision {
 }
 
 export function decideGarbage(facts: GarbageFacts): GarbageDecision {
+  // Without the newest manifest at hand nothing can be said about what it names.
+  if (!facts.manifests.some((one) => one.key === facts.latest.key)) return { manifestKeys: [], partNames: [] };
   const byAge = [...facts.manifests].sort(
     (left, right) =>
       left.manifest.generation - right.manifest.generation || left.manifest.checkpoint - right.manifest.checkpoint,

@@ -131,11 +131,12 @@ export class JobStore {
 
   async collectGarbage(state: JobState): Promise<void> {
     const { metadata, blobs } = this.#platform;
-    // Parts are listed before manifests: a part written in between is not seen, so it cannot be taken for garbage.
+    // The order matters: each read sees at least what the one before it was decided by. Parts first, so that none
+    // that is written meanwhile is taken for garbage; then the newest checkpoint; then every manifest, it included.
     const partNames = await blobs.list(partPrefix(this.jobId));
-    const entries = await metadata.list(manifestPrefix(this.jobId));
     const latest = await this.latest();
     if (latest === undefined) return;
+    const entries = await metadata.list(manifestPrefix(this.jobId));
     const pinned = [...this.#pins.keys()].map((one) => manifestKey(this.jobId, state.branch, one));
     const decision = decideGarbage({
       manifests: entries.map(({ key, value }) => ({ key, manifest: decodeManifest(value, key) })),

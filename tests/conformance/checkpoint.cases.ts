@@ -111,6 +111,19 @@ export const cases: readonly Case[] = [
     });
     equal(decision, { manifestKeys: [], partNames: [] });
   }),
+  test("nothing is garbage as long as the newest manifest has not been read", () => {
+    const old = manifest(1, 1, [part(1, 1, "a")]);
+    const newest = manifest(1, 2, [part(1, 2, "b")]);
+    const decision = decideGarbage({
+      manifests: listed([old]),
+      partNames: [part(1, 1, "a").name, part(1, 2, "b").name],
+      generation: asGeneration(1),
+      latest: { key: keyOf(newest), checkpoint: newest.checkpoint },
+      pinned: [],
+      retained: 1,
+    });
+    equal(decision, { manifestKeys: [], partNames: [] });
+  }),
   test("state rows are cut by key group across batches", () => {
     const groups = splitByKeyGroup(savepoint().operators[0]?.batches ?? []);
     equal(

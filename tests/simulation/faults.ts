@@ -36,8 +36,8 @@ export function drawFaults(prng: Prng): FaultPlan {
     failRate: rate(0.05),
     unknownRate: rate(0.05),
     slowRate: rate(0.1),
-    crashEveryMs: prng.chance(0.8) ? 100 + prng.below(1500) : 0,
-    pauseEveryMs: prng.chance(0.4) ? 300 + prng.below(2000) : 0,
+    crashEveryMs: prng.chance(0.8) ? 50 + prng.below(600) : 0,
+    pauseEveryMs: prng.chance(0.4) ? 100 + prng.below(800) : 0,
     torn: prng.chance(0.5),
     idleRate: rate(0.2),
   };

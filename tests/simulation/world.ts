@@ -84,7 +84,10 @@ export class World {
         this.#push({ ...next, atMs: next.owner.pausedUntilMs });
         continue;
       }
-      if (next.atMs > limitMs) return "time is up";
+      if (next.atMs > limitMs) {
+        this.#push(next);
+        return "time is up";
+      }
       this.nowMs = next.atMs;
       this.steps++;
       next.run();
