@@ -155,7 +155,7 @@ function whyNotInCore(path: string, own: string, target: string): string | undef
     return packagesOfTheCore.includes(packageOf(target)) ? undefined : "which is not a package that the core may use";
   }
   const resolved = posix.join(posix.dirname(path), target);
-  if (/^kernels\/(?:\w+\/)?abi\.ts$/.test(resolved)) return undefined;
+  if (/^kernels\/(?:\w+\/)?(?:abi|layout)\.ts$/.test(resolved)) return undefined;
   const other = layerOf(resolved);
   if (other === undefined) return "which is outside src";
   if (orderOf(other) < 0 || orderOf(other) > orderOf(own)) return `but ${other} does not stand before ${own}`;

@@ -1,0 +1,77 @@
+// What Millrace promises, as data: docs/PROMISES.md is written from this list and from the recorded figures.
+// Each promise has a proof, tests/proofs/<id with _>.ts, run by `npm run prove -- <id>`.
+
+export interface Promised {
+  readonly id: string;
+  readonly promise: string;
+  /** What the proof must reach, in words; the proof itself decides. */
+  readonly bar: string;
+  /** What no test on a developer's machine can show. Empty where there is no such thing. */
+  readonly onlyProduction: string;
+}
+
+const NOTHING = "";
+
+export const promises: readonly Promised[] = [
+  {
+    id: "1.1",
+    promise:
+      "On a fresh machine `npm ci && npm start` runs the flights job and `npm ci && npm test` passes; Node, Deno and Bun commit the same output, and the closing line names the runtime found in the process.",
+    bar: "`FINISHED` within 90 s of `npm ci && npm start` with an empty environment, within 15 s on a later start with an empty `.millrace/`; identical committed output on the three runtimes",
+    onlyProduction: NOTHING,
+  },
+  {
+    id: "1.2",
+    promise: "The flights table and the side output of late rows are exact, whatever the batch size.",
+    bar: "equal to an independent DuckDB computation row by row, with batches of 1, 7 and 4,096 rows",
+    onlyProduction: NOTHING,
+  },
+  {
+    id: "1.3",
+    promise: "Killing the process at any instant loses nothing and doubles nothing.",
+    bar: "200 `kill -9` on Node, at least 30 each while reading, gathering, uploading, publishing and committing; 100 process kills and 100 aborts of the Durable Object; output exact after each, in libSQL and in files",
+    onlyProduction: "eviction, deployment and host moves of real Durable Objects; loss of power",
+  },
+  {
+    id: "1.4",
+    promise: "Nothing is acknowledged before it is durable.",
+    bar: "an fsync precedes every acknowledgement and manifest, counted outside the process; `synchronous=NORMAL` fails the proof",
+    onlyProduction: "whether the disk keeps what fsync promised; the output gate of real Durable Objects",
+  },
+  {
+    id: "1.5",
+    promise: "Keyed tumbling aggregation is fast, with checkpoints on.",
+    bar: "20 M rows on one core through the task, three checkpoints or more in each run: 3x DuckDB (in memory, one thread) at 100 and 10 k keys, 2x at 1 M; 10x objects and `Map`; 2x a typed-array table in TypeScript; every row counted through WASM",
+    onlyProduction: "CPU time on Workers, whose clocks stand still while code runs",
+  },
+  {
+    id: "1.6",
+    promise: "NDJSON is scanned fast, and exactly as `JSON.parse` would.",
+    bar: "4x `JSON.parse` per line to columns, validation on; 1 M differential fuzz cases without a difference",
+    onlyProduction: NOTHING,
+  },
+  {
+    id: "1.7",
+    promise: "A checkpoint costs what has changed, not what there is.",
+    bar: "1 M keys, 1 % touched: a delta of at most 2 % of the state, at most 5 ms of it synchronous; one checkpoint a second costs at most 3 % of process CPU time (15 alternated pairs)",
+    onlyProduction: NOTHING,
+  },
+  {
+    id: "1.8",
+    promise: "The one-task cluster is correct under every simulated fault.",
+    bar: "1,000 seeds without a violation, five planted bugs caught, the same trace hash on Node, Deno and Bun",
+    onlyProduction: NOTHING,
+  },
+  {
+    id: "1.9",
+    promise: "A savepoint moves between runtimes.",
+    bar: "taken on Node, restored in workerd and in Bun: output equal to the uninterrupted run",
+    onlyProduction: "the same restore on a deployed Worker",
+  },
+  {
+    id: "1.10",
+    promise: "What goes wrong outside is named clearly, and nothing is lost by it.",
+    bar: "malformed rows, unreadable file, full disk, corrupted part, truncated savepoint, second process on one store, wrong spec, port taken, wrong token: each names what and where, as recorded in snapshots",
+    onlyProduction: NOTHING,
+  },
+];
