@@ -66,6 +66,8 @@ export class NdjsonContext {
   readonly #region: BatchRegion;
   readonly #address: number;
   readonly #decode: DecodeKernel;
+  /** Addresses a column: descriptor, bitmap of validity (0 where not nullable) and of data (0 where not bool). */
+  readonly #bits: readonly { readonly column: number; readonly validity: number; readonly data: number }[];
   readonly #blocks: { readonly address: number; readonly bytes: number }[] = [];
   readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #arena = 0;
@@ -85,6 +87,11 @@ export class NdjsonContext {
     const all = (1n << BigInt(columns)) - 1n;
     kernel.view().setBigUint64(this.#address + NDJSON_ALL, all, true);
     this.#writeColumns();
+    this.#bits = region.schema.map(({ type, nullable }, index) => {
+      const column = region.columnAddress(index);
+      const validity = nullable ? kernel.readU32(column + COLUMN_VALIDITY_BUFFER) : 0;
+      return { column, validity, data: type === "bool" ? region.dataAddress(index) : 0 };
+    });
     if (region.schema.some((field) => field.type === "f64")) {
       const powers = this.#allocate(POWERS_BYTES);
       kernel.bytes().set(powersTable(), powers);
@@ -129,17 +136,16 @@ export class NdjsonContext {
 
   /** Starts a batch: no row filled, every value present, the arena empty. */
   begin(at: number, end: number, rowsMax: number): void {
-    this.#set(NDJSON_AT, at);
-    this.#set(NDJSON_END, end);
-    this.#set(NDJSON_ROW, 0);
-    this.#set(NDJSON_ROWS_MAX, rowsMax);
-    this.#set(NDJSON_ARENA_AT, this.#arena + SPARE);
-    this.#kernel.view().setBigUint64(this.#address + NDJSON_NULLED, 0n, true);
+    const view = this.#kernel.view();
+    view.setUint32(this.#address + NDJSON_AT, at, true);
+    view.setUint32(this.#address + NDJSON_END, end, true);
+    view.setUint32(this.#address + NDJSON_ROW, 0, true);
+    view.setUint32(this.#address + NDJSON_ROWS_MAX, rowsMax, true);
+    view.setUint32(this.#address + NDJSON_ARENA_AT, this.#arena + SPARE, true);
+    view.setBigUint64(this.#address + NDJSON_NULLED, 0n, true);
     const memory = this.#kernel.bytes();
-    this.#region.schema.forEach((_, index) => {
-      const validity = this.#kernel.readU32(this.#region.columnAddress(index) + COLUMN_VALIDITY_BUFFER);
-      memory.fill(0xff, validity, validity + bitmapBytes(rowsMax));
-    });
+    const bytes = bitmapBytes(rowsMax);
+    for (const { validity } of this.#bits) if (validity !== 0) memory.fill(0xff, validity, validity + bytes);
   }
 
   /** Runs the scanner; why it stopped (STOP_*). */
@@ -158,9 +164,10 @@ export class NdjsonContext {
   }
 
   takeRejects(): Reject[] {
+    const count = this.#get(NDJSON_REJECT_COUNT);
     const list = this.#get(NDJSON_REJECTS);
     const rejects: Reject[] = [];
-    for (let index = 0; index < this.#get(NDJSON_REJECT_COUNT); index++) {
+    for (let index = 0; index < count; index++) {
       const at = list + index * REJECT_BYTES;
       const word = (offset: number): number => this.#kernel.readU32(at + offset);
       rejects.push({ start: word(0), end: word(4), reason: word(8), column: word(12), position: word(16) });
@@ -171,9 +178,10 @@ export class NdjsonContext {
 
   /** Converts the numbers that the scanner left over: more than 19 digits, or too close to call. */
   applyPatches(): void {
+    const count = this.#get(NDJSON_PATCH_COUNT);
     const list = this.#get(NDJSON_PATCHES);
     const view = this.#kernel.view();
-    for (let index = 0; index < this.#get(NDJSON_PATCH_COUNT); index++) {
+    for (let index = 0; index < count; index++) {
       const at = list + index * PATCH_BYTES;
       const word = (offset: number): number => this.#kernel.readU32(at + offset);
       const text = this.#text.decode(this.#kernel.bytes().subarray(word(8), word(8) + word(12)));
@@ -182,31 +190,30 @@ export class NdjsonContext {
     this.#set(NDJSON_PATCH_COUNT, 0);
   }
 
-  /** Ends the batch: publishes row count and validity, clears the bits behind the last row. The row count. */
-  seal(): number {
+  /** Ends the batch: publishes row count and validity, clears the bits behind the last row. */
+  seal(): void {
     const rows = this.#get(NDJSON_ROW);
-    assert(rows <= this.#region.capacity, "the scanner stays within the region");
-    const nulled = this.#kernel.view().getBigUint64(this.#address + NDJSON_NULLED, true);
-    this.#region.rowCount = rows;
-    this.#region.schema.forEach((field, index) => {
-      const column = this.#region.columnAddress(index);
-      const validity = this.#kernel.readU32(column + COLUMN_VALIDITY_BUFFER);
-      const hasNulls = ((nulled >> BigInt(index)) & 1n) === 1n;
-      this.#kernel.writeU32(column + COLUMN_VALIDITY, hasNulls ? validity : 0);
-      if (hasNulls) this.#clearTail(validity, rows);
-      if (field.type === "bool") this.#clearTail(this.#region.dataAddress(index), rows);
-    });
-    return rows;
-  }
-
-  #clearTail(bits: number, rows: number): void {
-    if ((rows & 7) === 0) return;
+    const view = this.#kernel.view();
     const memory = this.#kernel.bytes();
-    memory[bits + (rows >>> 3)] = (memory[bits + (rows >>> 3)] as number) & ((1 << (rows & 7)) - 1);
+    const nulled = view.getBigUint64(this.#address + NDJSON_NULLED, true);
+    this.#region.rowCount = rows;
+    this.#bits.forEach(({ column, validity, data }, index) => {
+      const hasNulls = nulled !== 0n && ((nulled >> BigInt(index)) & 1n) === 1n;
+      view.setUint32(column + COLUMN_VALIDITY, hasNulls ? validity : 0, true);
+      if (hasNulls) clearTail(memory, validity, rows);
+      if (data !== 0) clearTail(memory, data, rows);
+    });
   }
 
   free(): void {
     for (const { address, bytes } of this.#blocks) this.#kernel.free(address, bytes);
     this.#blocks.length = 0;
   }
+}
+
+/** Clears the bits behind `count` in the last byte of a bitmap. */
+function clearTail(memory: Uint8Array, bits: number, count: number): void {
+  if ((count & 7) === 0) return;
+  const last = bits + (count >>> 3);
+  memory[last] = (memory[last] as number) & ((1 << (count & 7)) - 1);
 }

@@ -152,9 +152,25 @@ export class NdjsonDecoder {
 
   /** Fills the region with up to `rowsMax` rows, in the order of the stream. */
   decode(rowsMax: number): DecodeOutcome {
-    const context = this.#context;
     assert(rowsMax > 0 && rowsMax <= Math.min(this.region.capacity, BATCH_ROWS_MAX), "the rows fit the region");
     this.#passMark();
+    const stop = this.#at === this.#linesEnd ? this.#noLines() : this.#decodeLines(rowsMax);
+    const needsInput = stop === STOP_INPUT;
+    if (needsInput) this.#skipLongLine();
+    const rows = this.region.rowCount;
+    assert(stop !== STOP_ARENA || rows > 0, "the arena holds the strings of one line");
+    const rejected = this.#rejected;
+    this.#rejected = [];
+    return { rows, rejected, needsInput: needsInput && !this.#finished, ended: needsInput && this.#finished };
+  }
+
+  #noLines(): number {
+    this.region.rowCount = 0;
+    return STOP_INPUT;
+  }
+
+  #decodeLines(rowsMax: number): number {
+    const context = this.#context;
     context.begin(this.#at, this.#linesEnd, rowsMax);
     let stop: number;
     do {
@@ -164,13 +180,8 @@ export class NdjsonDecoder {
       if (stop === STOP_ARENA && context.makeArena()) stop = STOP_LISTS;
     } while (stop === STOP_LISTS);
     this.#at = context.at;
-    const rows = context.seal();
-    assert(stop !== STOP_ARENA || rows > 0, "the arena holds the strings of one line");
-    const needsInput = stop === STOP_INPUT;
-    if (needsInput) this.#skipLongLine();
-    const rejected = this.#rejected;
-    this.#rejected = [];
-    return { rows, rejected, needsInput: needsInput && !this.#finished, ended: needsInput && this.#finished };
+    context.seal();
+    return stop;
   }
 
   free(): void {

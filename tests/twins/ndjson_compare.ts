@@ -90,7 +90,10 @@ export function difference(scanned: Scanned, twin: TwinOutcome): string | undefi
   }
   for (const [index, wanted] of twin.rejected.entries()) {
     const found = scanned.rejected[index] as Scanned["rejected"][number];
-    if (found.offset !== wanted.offset || reasonClass(found.reason) !== wanted.reason) {
+    const reason = reasonClass(found.reason);
+    // The scanner stops where the line is too deep; JSON.parse goes on and may find the line malformed besides.
+    const agrees = reason === wanted.reason || (reason === "too_deep" && wanted.reason === "malformed");
+    if (found.offset !== wanted.offset || !agrees) {
       return `rejected line ${index}: ${shown(found)} instead of ${shown(wanted)}`;
     }
   }

@@ -28,11 +28,13 @@ export const schemas: readonly Schema[] = [
     field("a_name_that_is_longer_than_one_block_of_bytes", "utf8", true),
     field("a_name_that_no_gap_record_can_hold_because_it_is_longer_than_sixty_four_bytes", "f64", true),
   ],
-  Array.from({ length: 64 }, (_, index) => field(`c${index}`, (["i64", "f64", "utf8", "bool"] as const)[index % 4] ?? "i64", index > 2)),
+  Array.from({ length: 64 }, (_, index) =>
+    field(`c${index}`, (["i64", "f64", "utf8", "bool"] as const)[index % 4] ?? "i64", index > 2),
+  ),
   [],
 ];
 
-const strings: readonly string[] = [
+export const strings: readonly string[] = [
   "",
   "a",
   "eleven byte",
@@ -48,39 +50,119 @@ const strings: readonly string[] = [
   "\u2028\u2029\ufeff",
 ];
 
-const escapes: readonly string[] = [
+export const escapes: readonly string[] = [
   ...['\\"', "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t", "\\u0000", "\\u001f", "\\u0041", "\\u00e9"],
   ...["\\u07ff", "\\u0800", "\\uFFFF", "\\uABCD", "\\uabcd", "\\ud83d\\ude00", "\\ud800", "\\udc00", "\\ud800\\ud800"],
   ...["\\ud800\\udc00", "\\udbff\\udfff", "\\ud800x", "\\ud800\\n", "\\u2028"],
 ];
 
-const brokenEscapes: readonly string[] = ["\\", "\\x", "\\u", "\\u12", "\\u12g4", "\\U0041", "\\'", "\\u 123", "\\ud800\\u"];
+const brokenEscapes: readonly string[] = [
+  "\\",
+  "\\x",
+  "\\u",
+  "\\u12",
+  "\\u12g4",
+  "\\U0041",
+  "\\'",
+  "\\u 123",
+  "\\ud800\\u",
+];
 
-const numbers: readonly string[] = [
+export const numbers: readonly string[] = [
   ...["0", "-0", "1", "-1", "9", "10", "12345678", "123456789", "1234567890123456", "12345678901234567"],
-  ...["999999999999999999", "1234567890123456789", "9223372036854775807", "-9223372036854775808", "9223372036854775808"],
-  ...["-9223372036854775809", "18446744073709551615", "18446744073709551616", "99999999999999999999", "0.0", "1.0", "1.50e1"],
+  ...[
+    "999999999999999999",
+    "1234567890123456789",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+  ],
+  ...[
+    "-9223372036854775809",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999",
+    "0.0",
+    "1.0",
+    "1.50e1",
+  ],
   ...["1e3", "1E+3", "100e-2", "125e-2", "1e18", "1e19", "9.223372036854775807e18", "9.223372036854775808e18", "0e400"],
-  ...["1e400", "-1e400", "1e-400", "1e308", "1.7976931348623157e308", "1.7976931348623159e308", "2.2250738585072014e-308"],
+  ...[
+    "1e400",
+    "-1e400",
+    "1e-400",
+    "1e308",
+    "1.7976931348623157e308",
+    "1.7976931348623159e308",
+    "2.2250738585072014e-308",
+  ],
   ...["2.2250738585072011e-308", "5e-324", "2e-324", "3e-324", "2.4703282292062327e-324", "2.4703282292062328e-324"],
-  ...["9007199254740993", "9007199254740992", "9007199254740991", "0.1", "0.30000000000000004", "123456.789", "1e23", "1e22"],
+  ...[
+    "9007199254740993",
+    "9007199254740992",
+    "9007199254740991",
+    "0.1",
+    "0.30000000000000004",
+    "123456.789",
+    "1e23",
+    "1e22",
+  ],
   ...["8.5e-22", "6.02214076e23", "0.000001", "123456789012345678901234567890", "0.12345678901234567890123456789"],
   ...["1e00000000000000000000005", "1e-00000000000000000000005", "1e99999999999999999999", "1e-99999999999999999999"],
   ...["7.2057594037927933e16", "9007199254740992.5", "9007199254740993.0", "4503599627370496.5", "4503599627370497.5"],
 ];
 
-const brokenNumbers: readonly string[] = [
-  ...["01", "-", "-01", "+1", ".5", "1.", "1.e3", "1e", "1e+", "1e-", "--1", "1.2.3", "1e5.5", "0x10", "00", "1_000", "NaN"],
+export const brokenNumbers: readonly string[] = [
+  ...[
+    "01",
+    "-",
+    "-01",
+    "+1",
+    ".5",
+    "1.",
+    "1.e3",
+    "1e",
+    "1e+",
+    "1e-",
+    "--1",
+    "1.2.3",
+    "1e5.5",
+    "0x10",
+    "00",
+    "1_000",
+    "NaN",
+  ],
   ...["Infinity", "-Infinity", "1,5", "１", "1a", "-a", "1-", "12345678x", "00000000", "0.e1"],
 ];
 
-const times: readonly string[] = [
+export const times: readonly string[] = [
   ...["2001-01-01T00:10:00Z", "2001-01-01 00:10:00", "1969-12-31T23:59:59.999Z", "2000-02-29T12:00:00.123456789Z"],
   ...["1900-02-29", "1900-02-28", "0000-02-29", "9999-12-31T23:59:59.999+23:59", "0001-01-01T00:00:00-0130"],
-  ...["2001-01-01T00:10", "2001-01-01T00:10Z", "2001-1-1", "2001-13-01", "2001-00-10", "2001-04-31", "2001-01-01T24:00:00Z"],
+  ...[
+    "2001-01-01T00:10",
+    "2001-01-01T00:10Z",
+    "2001-1-1",
+    "2001-13-01",
+    "2001-00-10",
+    "2001-04-31",
+    "2001-01-01T24:00:00Z",
+  ],
   ...["2001-01-01T23:60:00Z", "2001-01-01T23:59:60Z", "2001-01-01T00:00:00.Z", "2001-01-01T00:00:00.1234567890Z"],
-  ...["2001-01-01T00:00:00+24:00", "2001-01-01T00:00:00+1:00", "2001-01-01T00:00:00z", "2001-01-01t00:00:00Z", "20010101"],
-  ...["2001-01-01T00:00:00 ", " 2001-01-01", "2001-01-01T", "2001-01-01T0", "2001-01-01T00:00:0", "2001-01-01T00:00:00+0000"],
+  ...[
+    "2001-01-01T00:00:00+24:00",
+    "2001-01-01T00:00:00+1:00",
+    "2001-01-01T00:00:00z",
+    "2001-01-01t00:00:00Z",
+    "20010101",
+  ],
+  ...[
+    "2001-01-01T00:00:00 ",
+    " 2001-01-01",
+    "2001-01-01T",
+    "2001-01-01T0",
+    "2001-01-01T00:00:0",
+    "2001-01-01T00:00:00+0000",
+  ],
   ...["2001-01-01T00:00:00+00000", "2001-01-01T00:00:00+0:000", "2001-01-01TZ", "2001-01-01Z", "2001-01-01T00:00:", ""],
 ];
 
@@ -144,7 +226,14 @@ function keyText(random: Prng, name: string): string {
 
 function randomValue(random: Prng, depth: number, broken: number): string {
   const kind = random.below(depth > 0 ? 8 : 6);
-  if (random.chance(broken)) return random.pick([...brokenNumbers, "nul", "tru", "True", "", "[", "]", "{", "'a'", "undefined"]);
+  if (random.chance(broken))
+    return random.pick([...brokenNumbers, "nul", "tru", "True", "", "[", "]", "{", "'a'", "undefined"]);
+  if (random.chance(0.005)) {
+    const levels = 60 + random.below(6);
+    return random.chance(0.5)
+      ? "[".repeat(levels) + "]".repeat(levels)
+      : `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
+  }
   if (kind === 0) return random.pick(["true", "false", "null"]);
   if (kind < 3) return randomNumber(random);
   if (kind < 6) return randomString(random, broken);
@@ -158,10 +247,11 @@ function randomValue(random: Prng, depth: number, broken: number): string {
 }
 
 function fittingValue(random: Prng, { type }: Field, broken: number): string {
-  if (random.chance(0.08)) return randomValue(random, 3, broken);
+  if (random.chance(0.02)) return randomValue(random, 3, broken);
   switch (type) {
     case "i64":
-      return random.chance(0.4) ? randomNumber(random) : String(random.below(1_000_000));
+      if (random.chance(0.1)) return randomNumber(random);
+      return (random.chance(0.2) ? "-" : "") + randomDigits(random, 1 + random.below(19));
     case "f64":
       return randomNumber(random);
     case "bool":
@@ -170,7 +260,11 @@ function fittingValue(random: Prng, { type }: Field, broken: number): string {
       return randomString(random, broken);
     case "timestamp":
       if (random.chance(0.4)) return `${1_700_000_000_000 + random.below(1_000_000)}`;
-      return random.chance(0.1) ? JSON.stringify(random.pick(times)).replace("-", "\\u002d") : JSON.stringify(random.pick(times));
+      if (random.chance(0.7))
+        return JSON.stringify(new Date(random.below(2 ** 32) * 1000 + random.below(1000)).toISOString());
+      return random.chance(0.1)
+        ? JSON.stringify(random.pick(times)).replace("-", "\\u002d")
+        : JSON.stringify(random.pick(times));
   }
 }
 
@@ -204,7 +298,9 @@ export function randomLine(random: Prng, schema: Schema, manner: Manner): string
 /** A few bytes changed, inserted, removed, repeated or cut off. */
 export function mutated(random: Prng, line: Uint8Array): Uint8Array {
   const bytes = Array.from(line);
-  const hostile = [0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d, 0x5b, 0x5d, 0x00, 0x1f, 0x20, 0x0a, 0x0d, 0x30, 0x2d, 0x2e, 0x65];
+  const hostile = [
+    0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d, 0x5b, 0x5d, 0x00, 0x1f, 0x20, 0x0a, 0x0d, 0x30, 0x2d, 0x2e, 0x65,
+  ];
   const hostileHigh = [0x80, 0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff, 0x7f];
   for (let changes = 1 + random.below(3); changes > 0; changes--) {
     const at = random.below(bytes.length + 1);
