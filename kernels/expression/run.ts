@@ -2,7 +2,6 @@
 
 import {
   BATCH_COLUMN_0,
-  BATCH_COLUMNS,
   BATCH_ROWS,
   BATCH_WATERMARKS,
   BATCH_WEIGHTS,
@@ -71,10 +70,6 @@ function beginOutput(program: usize): void {
   const input = <usize>load<u32>(program, PROGRAM_INPUT);
   const rows = load<u32>(input, BATCH_ROWS);
   store<u32>(output, rows, BATCH_ROWS);
-  const columns = load<u32>(output, BATCH_COLUMNS);
-  for (let index: u32 = 0; index < columns; index++) {
-    store<u32>(output + BATCH_COLUMN_0 + <usize>index * COLUMN_BYTES, 0, COLUMN_VALIDITY);
-  }
   const watermarks = load<u32>(input, BATCH_WATERMARKS);
   const weights = load<u32>(input, BATCH_WEIGHTS);
   if (watermarks != 0) memory.copy(<usize>load<u32>(output, BATCH_WATERMARKS), <usize>watermarks, <usize>rows << 3);

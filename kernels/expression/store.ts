@@ -12,15 +12,11 @@ function outputColumn(program: usize, instruction: usize): usize {
   return batch + BATCH_COLUMN_0 + <usize>load<u32>(instruction, INSTRUCTION_OUT) * COLUMN_BYTES;
 }
 
-/** A column gets a bitmap with the first pass that has one; the passes before it were all present. */
+/** Whether a slot has a bitmap depends on the batch's columns alone, so it is the same in every pass. */
 function storeValidity(column: usize, validity: usize, start: u32, rows: u32): void {
   const bits = <usize>load<u32>(column, COLUMN_VALIDITY_BUFFER);
-  if (load<u32>(column, COLUMN_VALIDITY) == 0) {
-    if (validity == 0) return;
-    memory.fill(bits, 0xff, start >> 3);
-    store<u32>(column, <u32>bits, COLUMN_VALIDITY);
-  }
-  storeBits(bits + <usize>(start >> 3), 0, validity, rows);
+  store<u32>(column, validity == 0 ? 0 : <u32>bits, COLUMN_VALIDITY);
+  if (validity != 0) storeBits(bits + <usize>(start >> 3), 0, validity, rows);
 }
 
 /** ANDs two bitmaps (0 = all ones) into a third, zero beyond the last row. */

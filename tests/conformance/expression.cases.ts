@@ -214,7 +214,7 @@ const failures =
     }
   });
 
-const guards = test("a branch that is not taken cannot fail", (context) => {
+const guards = test("a branch that is not taken cannot fail, one that is can", async (context) => {
   const ratio: ExpressionSpec = { op: "div", args: [delay, distance] };
   const isZero: ExpressionSpec = { op: "eq", args: [distance, 0] };
   const row = [7n, 0n];
@@ -224,6 +224,10 @@ const guards = test("a branch that is not taken cannot fail", (context) => {
   equal(resultOf(context, by("and", { op: "not", args: [isZero] }, positive), schema, row), false, "and");
   equal(resultOf(context, by("or", isZero, positive), schema, row), true, "or");
   equal(resultOf(context, { op: "div", args: [delay, distance] }, schema, [null, 0n]), null, "a null argument");
+  const nullCondition: ExpressionSpec = { op: "eq", args: [delay, 0] };
+  const otherwise: ExpressionSpec = { op: "div", args: [1, distance] };
+  const taken = () => resultOf(context, { op: "if", args: [nullCondition, 1, otherwise] }, schema, [null, 0n]);
+  await rejects(taken, "division_by_zero", "the branch of a null condition");
 });
 
 const unchanged = test("a filter that fails leaves its batch as it was", async (context) => {

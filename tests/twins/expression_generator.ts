@@ -36,6 +36,8 @@ const corners: Readonly<Record<Exclude<DataType, "bool">, readonly Value[]>> = {
     "abcde",
     "twelve bytes",
     "thirteen byte",
+    "same start, ab, same end",
+    "same start, ba, same end",
     "naïve",
     "日本語",
     "𝄞",
