@@ -75,12 +75,23 @@ export const cases: readonly Case[] = [
   }),
 
   test("a batch has one encoding, whatever its unused bits and the start of its offsets are", () => {
-    const clean = batchOfRows([field("b", "bool"), field("t", "utf8")], [[true, "ab"], [false, "c"]]);
+    const clean = batchOfRows(
+      [field("b", "bool"), field("t", "utf8")],
+      [
+        [true, "ab"],
+        [false, "c"],
+      ],
+    );
     const messy: RecordBatch = {
       ...clean,
       columns: [
         { type: "bool", bits: Uint8Array.of(0xf1), validity: undefined },
-        { type: "utf8", offsets: Int32Array.of(2, 4, 5), bytes: new TextEncoder().encode("xxabc"), validity: undefined },
+        {
+          type: "utf8",
+          offsets: Int32Array.of(2, 4, 5),
+          bytes: new TextEncoder().encode("xxabc"),
+          validity: undefined,
+        },
       ],
     };
     equal(encodeBatch(messy), encodeBatch(clean));
@@ -135,8 +146,14 @@ export const cases: readonly Case[] = [
       columns: [{ type: "utf8", offsets, bytes, validity: undefined }],
       weights: undefined,
     });
-    await rejects(() => decodeBatch(encodeBatch(text(Int32Array.of(0, 2), Uint8Array.of(0xc3, 0x28)))), "batch_corrupt");
+    await rejects(
+      () => decodeBatch(encodeBatch(text(Int32Array.of(0, 2), Uint8Array.of(0xc3, 0x28)))),
+      "batch_corrupt",
+    );
     await rejects(() => decodeBatch(encodeBatch(text(Int32Array.of(0, 1), Uint8Array.of(0xc3)))), "batch_corrupt");
-    await rejects(() => decodeBatch(encodeBatch(text(Int32Array.of(0, 1, 2), Uint8Array.of(0xc3, 0xa4)))), "batch_corrupt");
+    await rejects(
+      () => decodeBatch(encodeBatch(text(Int32Array.of(0, 1, 2), Uint8Array.of(0xc3, 0xa4)))),
+      "batch_corrupt",
+    );
   }),
 ];

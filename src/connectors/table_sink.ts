@@ -1,0 +1,88 @@
+// Rows into a table of a SQLite-dialect database, exactly once.
+//
+// Staged bytes are encoded batches. A committable is one transaction of the target: fence, ledger row, rows. What the
+// ledger has is skipped, so a replay is harmless; a commit by an older generation is refused with `fenced`.
+
+import { MillraceError } from "../base/errors.ts";
+import type { RecordBatch } from "../batch/record_batch.ts";
+import { encodeBatch } from "../batch/wire.ts";
+import { decodePart } from "../checkpoint/part_batches.ts";
+import type { SqlDatabase, SqlStatement } from "../platform/ports.ts";
+import { commitFailed, enterLedger, prepareLedger, raiseFence, refuseFenced, uncommitted } from "./commit_ledger.ts";
+import type { Committable, CommitScope, SinkConnector, SinkWriter } from "./sink.ts";
+import { StagedBytes } from "./staged_bytes.ts";
+import { RowStatements } from "./table_rows.ts";
+import { checkNames, compareTable, createTable, type TableTarget } from "./table_schema.ts";
+
+/** Encoded rows of one transaction: large enough to make syncing cheap, small enough for memory and for one call. */
+const COMMITTABLE_BYTES = 4 * 1024 * 1024;
+
+/** What a database takes that does not say: a Durable Object's limit. */
+const PARAMETERS_DEFAULT = 100;
+
+export type { TableTarget } from "./table_schema.ts";
+
+export function tableSink(database: SqlDatabase, target: TableTarget): SinkConnector {
+  return new TableSink(database, target);
+}
+
+class TableSink implements SinkConnector {
+  readonly guarantee = "exactly_once";
+  readonly #database: SqlDatabase;
+  readonly #target: TableTarget;
+
+  constructor(database: SqlDatabase, target: TableTarget) {
+    this.#database = database;
+    this.#target = target;
+  }
+
+  writer(): SinkWriter {
+    return new EncodedBatchWriter();
+  }
+
+  async prepare(scope: CommitScope): Promise<void> {
+    checkNames(this.#target);
+    await this.#database.batch([createTable(this.#target)]);
+    await compareTable(this.#database, this.#target);
+    await prepareLedger(this.#database, this.#target.table, scope);
+  }
+
+  async commit(scope: CommitScope, committables: readonly Committable[]): Promise<void> {
+    // Even where nothing is left to do, a generation that has been replaced must hear of it.
+    await refuseFenced(this.#database, this.#target.table, scope);
+    for (const one of await uncommitted(this.#database, scope, committables)) await this.#commitOne(scope, one);
+  }
+
+  async #commitOne(scope: CommitScope, committable: Committable): Promise<void> {
+    const { table } = this.#target;
+    const statements: SqlStatement[] = [raiseFence(table, scope), enterLedger(scope, committable)];
+    const rows = new RowStatements(this.#target, this.#database.parametersMax ?? PARAMETERS_DEFAULT);
+    const where = `sink ${scope.sink}, checkpoint ${committable.checkpoint}, committable ${committable.index}`;
+    for (const batch of decodePart(committable.bytes, where)) rows.add(batch);
+    statements.push(...rows.finish());
+    try {
+      await this.#database.batch(statements);
+    } catch (error) {
+      await refuseFenced(this.#database, table, scope);
+      // Another call may have committed the same one meanwhile.
+      if ((await uncommitted(this.#database, scope, [committable])).length === 0) return;
+      throw error instanceof MillraceError ? error : commitFailed(table, scope, error);
+    }
+  }
+}
+
+class EncodedBatchWriter implements SinkWriter {
+  readonly #staged = new StagedBytes(COMMITTABLE_BYTES);
+
+  get stagedBytes(): number {
+    return this.#staged.totalBytes;
+  }
+
+  write(batch: RecordBatch): void {
+    if (batch.rowCount > 0) this.#staged.add(encodeBatch(batch));
+  }
+
+  stage(): readonly Uint8Array[] {
+    return this.#staged.take();
+  }
+}
