@@ -3,9 +3,10 @@
 //
 //   {"date":"2001-01-01T00:10:00Z","delay":14,"distance":405,"origin":"MCI","destination":"MDW"}
 //
-// Invariant: the file has its name only when it is whole, and is made again where its size is not the known one.
+// Invariant: the file has its name only when it is whole. It is made again where it is not the known size or does not
+// end in a line feed, as after a power cut: waiting for the disk would take longer than making it.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { arrivalOrder, type FlightsTable, flightsParquetPath, readFlights } from "./flights_table.ts";
@@ -22,7 +23,7 @@ export type Say = (line: string) => void;
 
 /** The path of the file; makes it where it is missing or not whole, which takes a few seconds. */
 export async function prepareFlights(say: Say = () => undefined): Promise<string> {
-  if (statSync(FLIGHTS_PATH, { throwIfNoEntry: false })?.size === FLIGHTS_BYTES) return FLIGHTS_PATH;
+  if (isWhole()) return FLIGHTS_PATH;
   mkdirSync(folder, { recursive: true });
   let told = 0;
   const table = await readFlights(flightsParquetPath(), (share) => {
@@ -45,6 +46,18 @@ export async function prepareFlights(say: Say = () => undefined): Promise<string
   return FLIGHTS_PATH;
 }
 
+function isWhole(): boolean {
+  if (statSync(FLIGHTS_PATH, { throwIfNoEntry: false })?.size !== FLIGHTS_BYTES) return false;
+  const file = openSync(FLIGHTS_PATH, "r");
+  try {
+    const last = new Uint8Array(1);
+    readSync(file, last, 0, 1, FLIGHTS_BYTES - 1);
+    return last[0] === 10;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Returns the count of bytes written. */
 function writeLines(path: string, table: FlightsTable, order: Uint32Array): number {
   const file = openSync(path, "wx");
@@ -55,7 +68,6 @@ function writeLines(path: string, table: FlightsTable, order: Uint32Array): numb
       if (lines.full) lines.flush(file);
     }
     lines.flush(file);
-    fsyncSync(file);
     return lines.written;
   } finally {
     closeSync(file);
