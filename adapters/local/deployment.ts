@@ -1,0 +1,87 @@
+// Millrace in one local process: the store of a directory, the engine on it, its logs, and the gateway to them.
+
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { engineGateway } from "../../src/api/engine_gateway.ts";
+import type { JobGateway } from "../../src/api/gateway.ts";
+import { externalError } from "../../src/base/errors.ts";
+import type { MemoryInputs } from "../../src/connectors/memory_source.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import { SqlLogDirectory } from "../../src/log/log_directory.ts";
+import { logStoreOf } from "../../src/log/log_store.ts";
+import type { Console, LogLevel, StageObserver } from "../../src/platform/ports.ts";
+import type { TaskOptions } from "../../src/task/task.ts";
+import { localConnectors } from "./connectors.ts";
+import { openLog, terminal } from "./log_sink.ts";
+import { type LocalPlatform, openLocalPlatform } from "./platform.ts";
+
+export interface DeploymentOptions {
+  /** Where the store lives; made where it is missing. */
+  readonly directory: string;
+  /** Directories below which jobs may read and write files; the first one is where relative paths begin. */
+  readonly fileRoots: readonly string[];
+  readonly logLevel?: LogLevel;
+  /** The error stream instead of `<directory>/millrace.log`. */
+  readonly logToTerminal?: boolean;
+  readonly console?: Console;
+  readonly task?: Partial<TaskOptions>;
+  readonly stages?: StageObserver;
+  readonly synchronous?: "full" | "normal";
+  readonly memory?: MemoryInputs;
+}
+
+export interface Deployment {
+  readonly directory: string;
+  readonly platform: LocalPlatform;
+  readonly engine: Engine;
+  readonly logs: SqlLogDirectory;
+  readonly jobs: JobGateway;
+  /** Stops working without ending any job, and gives the store back. */
+  close(): Promise<void>;
+}
+
+/** Opens the store; jobs begin to run with `engine.recover()`, or when they are submitted. */
+export async function openDeployment(options: DeploymentOptions): Promise<Deployment> {
+  const directory = resolve(options.directory);
+  makeDirectory(directory);
+  const file = options.logToTerminal === true ? undefined : join(directory, "millrace.log");
+  const log = openLog({ file, level: options.logLevel ?? "info" });
+  try {
+    const platform = await openLocalPlatform({
+      directory,
+      fileRoots: options.fileRoots,
+      log,
+      console: options.console ?? terminal,
+      ...(options.stages === undefined ? {} : { stages: options.stages }),
+      ...(options.synchronous === undefined ? {} : { synchronous: options.synchronous }),
+    });
+    const { database, clock, timers, entropy } = platform;
+    const logs = new SqlLogDirectory({ database, clock, timers, yield: platform.yield, entropy });
+    const memory = options.memory ?? new Map();
+    const connectors = localConnectors({ platform, logs: logStoreOf(logs), memory });
+    const embedded = memory.size > 0;
+    const engine = new Engine(platform, {
+      connectors,
+      embedded,
+      ...(options.task === undefined ? {} : { task: options.task }),
+    });
+    const close = async (): Promise<void> => {
+      await engine.close();
+      await platform.close();
+      log.close();
+    };
+    return { directory, platform, engine, logs, jobs: engineGateway(engine), close };
+  } catch (error) {
+    log.close();
+    throw error;
+  }
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const message = `the directory ${directory} cannot be made: ${String(cause)}`;
+    throw externalError("store_unavailable", directory, message, { cause });
+  }
+}

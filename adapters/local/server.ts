@@ -1,0 +1,60 @@
+// The REST interface of a local deployment, on a port.
+
+import { readFileSync } from "node:fs";
+import { restApi } from "../../src/api/rest_api.ts";
+import type { Deployment } from "./deployment.ts";
+import { type Listening, serve } from "./serve.ts";
+import { loadToken } from "./token.ts";
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Names that the server is called by beside its address. */
+  readonly allowedHosts?: readonly string[];
+  /** Origins of web pages that may call. */
+  readonly allowedOrigins?: readonly string[];
+}
+
+export interface Server extends Listening {
+  readonly url: string;
+  readonly token: string;
+  readonly tokenPath: string;
+}
+
+const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
+
+export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
+
+export async function startServer(deployment: Deployment, options: ServerOptions): Promise<Server> {
+  const { platform, jobs, logs } = deployment;
+  const { host } = options;
+  const { token, path: tokenPath } = loadToken(deployment.directory, platform.entropy);
+  const shownHost = host.includes(":") ? `[${host}]` : host;
+  const own = isLoopback(host) ? LOOPBACK : [];
+  const allowedHosts = [...new Set([...own, shownHost.toLowerCase(), ...(options.allowedHosts ?? [])])];
+  const api = restApi({
+    jobs,
+    logs,
+    clock: platform.clock,
+    log: platform.log,
+    version: millraceVersion(),
+    runtime: platform.runtime,
+    access: {
+      digest: platform.digest,
+      token,
+      tokenHint: "the server printed it at its start and keeps it in the file `token` beside its store",
+      // Every address is meant by these, so names cannot be told from foreign ones; the token protects.
+      allowedHosts: host === "0.0.0.0" || host === "::" ? undefined : allowedHosts,
+      allowedOrigins: options.allowedOrigins,
+    },
+  });
+  const listening = await serve({ fetch: (request) => api.fetch(request), host, port: options.port });
+  return { ...listening, url: `http://${shownHost}:${listening.port}`, token, tokenPath };
+}
+
+/** Read from the package itself, so that there is one place to change it. */
+export function millraceVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
