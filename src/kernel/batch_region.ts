@@ -133,25 +133,27 @@ export class BatchRegion {
     }
   }
 
+  /** The text of all rows goes to the heap in one piece; short ones are in their views besides. */
   #loadText(offsets: Int32Array, bytes: Uint8Array, data: number, start: number, end: number, heapAt: number): number {
-    const memory = this.kernel.bytes();
-    const view = this.kernel.view();
-    for (let row = start; row < end; row++) {
+    const first = offsets[start] as number;
+    const last = offsets[end] as number;
+    this.kernel.bytes().set(bytes.subarray(first, last), heapAt);
+    const views = new Int32Array(this.kernel.buffer, data, (end - start) * (VIEW_BYTES / 4));
+    let at = 0;
+    for (let row = start; row < end; row++, at += VIEW_BYTES / 4) {
       const from = offsets[row] as number;
       const length = (offsets[row + 1] as number) - from;
-      const at = data + (row - start) * VIEW_BYTES;
-      memory.fill(0, at, at + VIEW_BYTES);
-      view.setUint32(at, length, true);
+      views[at] = length;
+      views[at + 1] = wordOf(bytes, from, length);
       if (length <= VIEW_INLINE_MAX) {
-        memory.set(bytes.subarray(from, from + length), at + 4);
-        continue;
+        views[at + 2] = wordOf(bytes, from + 4, length - 4);
+        views[at + 3] = wordOf(bytes, from + 8, length - 8);
+      } else {
+        views[at + 2] = 0;
+        views[at + 3] = heapAt + from - first;
       }
-      memory.set(bytes.subarray(from, from + 4), at + 4);
-      view.setUint32(at + 12, heapAt, true);
-      memory.set(bytes.subarray(from, from + length), heapAt);
-      heapAt += length;
     }
-    return heapAt;
+    return heapAt + last - first;
   }
 
   #loadValidity(index: number, validity: Uint8Array | undefined, start: number, end: number): void {
@@ -236,6 +238,16 @@ function textBytes(batch: RecordBatch, start: number, end: number): number {
     if (column.type === "utf8") total += (column.offsets[end] as number) - (column.offsets[start] as number);
   }
   return total;
+}
+
+/** Up to `length` bytes from `at` on as a little-endian word, filled up with zeros. */
+function wordOf(bytes: Uint8Array, at: number, length: number): number {
+  if (length <= 0) return 0;
+  let word = bytes[at] as number;
+  if (length > 1) word |= (bytes[at + 1] as number) << 8;
+  if (length > 2) word |= (bytes[at + 2] as number) << 16;
+  if (length > 3) word |= (bytes[at + 3] as number) << 24;
+  return word;
 }
 
 /** Copies bits `[start, end)` to the beginning of the target bitmap. */
