@@ -47,9 +47,9 @@ import {
   VIEW_BYTES,
 } from "../abi";
 import { BLANK, BYTES, COLUMN, DATA, gapAfter, gapMatches, KIND, KIND_END, KIND_SKIP, NEXT, resetGaps, startGap } from "./gap";
-import { integerInto } from "./number";
+import { integerInto, numberEnd } from "./number";
 import { pastSpace, valueEnd } from "./skip";
-import { fail, failAt, failReason } from "./text";
+import { fail, failAt, failReason, stringEnd } from "./text";
 import {
   ARENA_SHORT,
   clearMisfits,
@@ -141,7 +141,7 @@ function decodeLine(context: usize, at: usize, row: u32, all: u64, nullable: u64
     const kind = load<u32>(gap, KIND);
     if (kind == KIND_END) break;
     if (kind == KIND_SKIP) {
-      at = valueEnd(pastSpace(at), 1, load<u32>(context, NDJSON_DEPTH_MAX));
+      at = skipValue(context, at);
       if (at == 0) return 0;
       continue;
     }
@@ -165,6 +165,18 @@ function decodeLine(context: usize, at: usize, row: u32, all: u64, nullable: u64
   }
   if (seen == all && misfits == 0) return at;
   return settleRow(context, row, all & ~seen, nullable) ? at : fail(failReason, at - 1);
+}
+
+/** Behind a value that no column wants: strings and numbers here, the rest in `valueEnd`. */
+@inline
+function skipValue(context: usize, at: usize): usize {
+  const byte: u32 = load<u8>(at);
+  if (byte == 0x22) {
+    const end = stringEnd(at + 1);
+    return end == 0 ? 0 : end + 1;
+  }
+  if (byte - 0x30 <= 9) return numberEnd(at);
+  return valueEnd(pastSpace(at), 1, load<u32>(context, NDJSON_DEPTH_MAX));
 }
 
 /** Fills what is missing with nulls, or fails for the first column that has no fitting value. */

@@ -11,7 +11,8 @@
 import { REASON_INT64_RANGE, REASON_NOT_INTEGER, REASON_NUMBER } from "./abi";
 import { fail } from "./text";
 
-const ZEROS: u64 = 0x3030303030303030;
+/** Text xor this makes digits the numbers 0 to 9. */
+export const ZEROS: u64 = 0x3030303030303030;
 const INT64_MAX: u64 = 0x7fffffffffffffff;
 const EXPONENT_LIMIT: i64 = 1000000000;
 
@@ -22,7 +23,7 @@ export let patch: bool = false;
 
 /** 0x80 in each byte of `digits` (text xor '0') that is above 9. */
 @inline
-function nonDigits(digits: u64): u64 {
+export function nonDigits(digits: u64): u64 {
   return (((digits & 0x7f7f7f7f7f7f7f7f) + 0x7676767676767676) | digits) & 0x8080808080808080;
 }
 

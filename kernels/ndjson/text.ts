@@ -29,14 +29,35 @@ export function fail(reason: u32, at: usize): usize {
  * Read as signed, non-ASCII bytes are negative, so one comparison finds them together with the control bytes.
  */
 @inline
-export function specialBytes(at: usize): u32 {
+function specialBytes(at: usize): u32 {
   const block = v128.load(at);
   const marks = v128.or(i8x16.eq(block, i8x16.splat(0x22)), i8x16.eq(block, i8x16.splat(0x5c)));
   return i8x16.bitmask(v128.or(marks, i8x16.lt_s(block, i8x16.splat(0x20))));
 }
 
+/** The first byte at or behind `at` that a string scan has to look at; a tight loop, so that its constants stay put. */
+@inline
+export function nextSpecial(at: usize): usize {
+  let special = specialBytes(at);
+  while (special == 0) {
+    at += 16;
+    special = specialBytes(at);
+  }
+  return at + ctz(special);
+}
+
 /** `at` is behind the opening quote; the address of the closing quote, or 0. */
+@inline
 export function stringEnd(at: usize): usize {
+  at = nextSpecial(at);
+  if (load<u8>(at) == QUOTE) {
+    escaped = false;
+    return at;
+  }
+  return irregularStringEnd(at);
+}
+
+function irregularStringEnd(at: usize): usize {
   escaped = false;
   return stringRest(at);
 }
@@ -44,12 +65,7 @@ export function stringEnd(at: usize): usize {
 /** `stringEnd` from the middle of a string. */
 export function stringRest(at: usize): usize {
   while (true) {
-    const special = specialBytes(at);
-    if (special == 0) {
-      at += 16;
-      continue;
-    }
-    at += ctz(special);
+    at = nextSpecial(at);
     const byte: u32 = load<u8>(at);
     if (byte == QUOTE) return at;
     if (byte == BACKSLASH) {

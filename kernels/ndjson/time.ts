@@ -5,6 +5,8 @@
 //
 // The proleptic Gregorian calendar, years 0000 to 9999; no leap seconds, no 24:00.
 
+import { nonDigits, ZEROS } from "./number";
+
 let wrong: bool = false;
 
 @inline
@@ -30,56 +32,71 @@ function daysInMonth(year: i32, month: i32): i32 {
   return 30 + ((month + (month >> 3)) & 1);
 }
 
+/** Bytes 4 and 7 of `YYYY-MM-`, and what they are, xor '0'. */
+const DATE_MARKS: u64 = 0xff0000ff00000000;
+const DATE_MARKS_WANTED: u64 = 0x1d00001d00000000;
+/** Bytes 2 and 5 of `DDTHH:MM`. */
+const CLOCK_MARKS: u64 = 0x0000ff0000ff0000;
+const CLOCK_MARKS_T: u64 = 0x00000a0000640000;
+const CLOCK_MARKS_SPACE: u64 = 0x00000a0000100000;
+
 /** Stores the time that the bytes `[at, end)` spell and returns true, or returns false. */
 export function timeInto(at: usize, end: usize, target: usize): bool {
   const length = end - at;
-  if (length < 10 || load<u8>(at, 4) != 0x2d || load<u8>(at, 7) != 0x2d) return false;
-  wrong = false;
-  const year = twoDigits(at) * 100 + twoDigits(at + 2);
-  const month = twoDigits(at + 5);
-  const day = twoDigits(at + 8);
-  if (wrong || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return false;
+  const date = load<u64>(at) ^ ZEROS;
+  const dateDigits = date & ~DATE_MARKS;
+  if (length < 10 || (date & DATE_MARKS) != DATE_MARKS_WANTED || nonDigits(dateDigits) != 0) return false;
+  // Each pair of digits as a number, in the byte of its first digit.
+  const datePairs = dateDigits * 10 + (dateDigits >> 8);
+  const year = <i32>(datePairs & 0xff) * 100 + <i32>((datePairs >> 16) & 0xff);
+  const month = <i32>((datePairs >> 40) & 0xff);
+  const clock = load<u64>(at, 8) ^ ZEROS;
+  const clockDigits = length == 10 ? clock & 0xffff : clock & ~CLOCK_MARKS;
+  if (nonDigits(clockDigits) != 0) return false;
+  const clockPairs = clockDigits * 10 + (clockDigits >> 8);
+  const day = <i32>(clockPairs & 0xff);
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return false;
   const midnightMs = <i64>daysOf(year, month, day) * 86400000;
   if (length == 10) {
     store<i64>(target, midnightMs);
     return true;
   }
-  const separator: u32 = load<u8>(at, 10);
-  if (length < 16 || (separator != 0x54 && separator != 0x20) || load<u8>(at, 13) != 0x3a) return false;
-  const hour = twoDigits(at + 11);
-  const minute = twoDigits(at + 14);
-  let second = 0;
-  let fractionMs = 0;
-  at += 16;
-  if (at < end && load<u8>(at) == 0x3a) {
-    if (end - at < 3) return false;
-    second = twoDigits(at + 1);
+  const marks = clock & CLOCK_MARKS;
+  const hour = <i32>((clockPairs >> 24) & 0xff);
+  const minute = <i32>((clockPairs >> 48) & 0xff);
+  if (length < 16 || (marks != CLOCK_MARKS_T && marks != CLOCK_MARKS_SPACE) || hour > 23 || minute > 59) return false;
+  wrong = false;
+  const restMs = length == 16 ? 0 : secondsAndZoneMs(at + 16, end);
+  store<i64>(target, midnightMs + <i64>(hour * 60 + minute) * 60000 + restMs);
+  return !wrong;
+}
+
+/** What `[:SS[.f]][zone]` adds to a time; sets `wrong` where it is something else. */
+function secondsAndZoneMs(at: usize, end: usize): i32 {
+  let timeMs = 0;
+  if (load<u8>(at) == 0x3a) {
+    const tens: u32 = <u32>load<u8>(at, 1) - 0x30;
+    const ones: u32 = <u32>load<u8>(at, 2) - 0x30;
+    if (end - at < 3 || tens > 5 || ones > 9) wrong = true;
+    timeMs = <i32>(tens * 10 + ones) * 1000;
     at += 3;
     if (at < end && load<u8>(at) == 0x2e) {
       const first = ++at;
       for (let scale = 100; at < end && <u32>load<u8>(at) - 0x30 <= 9; scale /= 10) {
-        fractionMs += <i32>(<u32>load<u8>(at) - 0x30) * scale;
+        timeMs += <i32>(<u32>load<u8>(at) - 0x30) * scale;
         at++;
       }
-      if (at == first || at - first > 9) return false;
+      if (at == first || at - first > 9) wrong = true;
     }
   }
-  if (wrong || hour > 23 || minute > 59 || second > 59) return false;
-  let offsetMinutes = 0;
-  if (at < end) {
-    offsetMinutes = zoneMinutes(at, end);
-    if (wrong) return false;
-  }
-  const minutes = hour * 60 + minute - offsetMinutes;
-  store<i64>(target, midnightMs + <i64>minutes * 60000 + second * 1000 + fractionMs);
-  return true;
+  if (at == end || (end - at == 1 && load<u8>(at) == 0x5a)) return timeMs;
+  return timeMs - zoneMinutes(at, end) * 60000;
 }
 
 /** Minutes east of UTC that the zone `[at, end)` means; sets `wrong` where it is none. */
 function zoneMinutes(at: usize, end: usize): i32 {
   const sign: u32 = load<u8>(at);
   const length = end - at;
-  if (sign == 0x5a && length == 1) return 0;
   const colon = length == 6 && load<u8>(at, 3) == 0x3a;
   if ((sign != 0x2b && sign != 0x2d) || (length != 5 && !colon)) {
     wrong = true;

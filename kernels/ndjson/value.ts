@@ -37,7 +37,7 @@ import {
 import { COLUMN, DATA, KIND } from "./gap";
 import { doubleInto, integerExact, integerReason, patch } from "./number";
 import { literalEnd, pastSpace, valueEnd } from "./skip";
-import { escaped, fail, stringRest, stringEnd, specialBytes, unescape } from "./text";
+import { escaped, fail, nextSpecial, stringRest, stringEnd, unescape } from "./text";
 import { timeInto } from "./time";
 
 /** As reasons: the batch must end before this line, or the list of patches be emptied. */
@@ -73,13 +73,7 @@ export function storeView(target: usize, from: usize, bytes: u32): void {
 /** Stores the string whose first byte is `from`; behind its closing quote, or 0. */
 @inline
 export function textInto(context: usize, from: usize, target: usize): usize {
-  let at = from;
-  let special = specialBytes(at);
-  while (special == 0) {
-    at += 16;
-    special = specialBytes(at);
-  }
-  at += ctz(special);
+  const at = nextSpecial(from);
   if (load<u8>(at) != 0x22) return irregularTextInto(context, from, at, target);
   storeView(target, from, <u32>(at - from));
   return at + 1;
