@@ -63,7 +63,9 @@ function control(next: number, upToDate: boolean, closed: boolean, cursor: strin
 /** Each line gets a field of its own, whatever ends it, so that no payload can write an event. */
 function event(name: "data" | "control", text: string): string {
   const lines = text.split(/\r\n|\r|\n/);
-  return `event: ${name}\n${lines.map((line) => `data: ${line}\n`).join("")}\n`;
+  // A reader takes one space behind the colon away, so a line that begins with one is given another.
+  const fields = lines.map((line) => `data:${line.startsWith(" ") ? " " : ""}${line}\n`);
+  return `event: ${name}\n${fields.join("")}\n`;
 }
 
 /** Keeps a character whole whose bytes were split between two appends. */

@@ -240,7 +240,7 @@ const matches = (sent: string | undefined, etag: string): boolean =>
 
 function tail(c: Context, deps: LogRouteDeps, log: LogHandle, from: number, cursor: string | undefined): Answer {
   c.header("Content-Type", "text/event-stream");
-  c.header("Cache-Control", "no-store");
+  c.header("Cache-Control", "no-cache, no-store");
   if (!isText(log.config.contentType)) c.header(protocol.SSE_ENCODING, "base64");
   const signal = new Abort();
   const { clock } = deps;

@@ -12,6 +12,8 @@ import type { Bytes } from "../base/bytes.ts";
 import type { CommitScope } from "./sink.ts";
 
 export interface LogFacts {
+  /** Never used again, not even for a log of the same name. */
+  readonly id: string;
   readonly name: string;
   readonly contentType: string;
   /** The sequence that the next record will get; also the count of records. */

@@ -73,6 +73,7 @@ export class DurableLog implements LogHandle {
   facts(): Promise<LogFacts> {
     const { head, state } = this.#loaded;
     return Promise.resolve({
+      id: head.id,
       name: head.name,
       contentType: head.contentType,
       next: state.next,

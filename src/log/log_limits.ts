@@ -48,8 +48,8 @@ export const PAGE_ROWS_MAX = 512;
 /** Readers that wait on one log at the same time. */
 export const WAITERS_MAX = 4096;
 
-/** A staged row of a log sink that meets a foreign writer again and again gives up after so many attempts. */
-export const CONFLICTS_MAX = 8;
+/** Attempts of one transaction against a busy second writer, which may win every time because it knows the end first. */
+export const CONFLICTS_MAX = 100;
 
 assert(
   GROUP_APPENDS_MAX * (PRODUCER_ID_BYTES_MAX + 100) + STREAM_SEQUENCE_BYTES_MAX + 500 <= ROW_META_BYTES_MAX,

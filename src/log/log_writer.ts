@@ -178,18 +178,27 @@ export class LogWriter {
   }
 
   async #commitGroup(group: readonly AppendJob[]): Promise<AppendOutcome[]> {
-    for (let conflicts = 0; ; conflicts++) {
+    let fresh = false;
+    for (let conflicts = 0; conflicts <= CONFLICTS_MAX; ) {
       await this.#settle();
       const draft = new Draft(this.#loaded.state);
       const nowMs = this.#ports.clock.nowMs();
       const outcomes = group.map((job) => draft.decide(job.request, nowMs));
       const accepted = group.filter((_job, index) => outcomes[index]?.kind === "accepted");
+      // What another process stored may be what a refused append builds on: nothing is refused from hearsay.
+      if (!fresh && outcomes.some((one) => one.kind !== "accepted" && one.kind !== "duplicate")) {
+        fresh = true;
+        this.#inDoubt = true;
+        continue;
+      }
       if (accepted.length === 0) return outcomes;
       const records = accepted.flatMap((job) => job.request.records);
       const failure = await this.#store(draft, records, []);
       if (failure === undefined) return outcomes;
-      if (failure.fate === "failed" || conflicts === CONFLICTS_MAX) throw this.#storeFailed(failure.error);
+      if (failure.fate === "failed") throw this.#storeFailed(failure.error);
+      conflicts++;
     }
+    throw this.#storeFailed(new Error("another process writes to this log without a pause"));
   }
 
   async #commitStaged(job: StagedJob): Promise<void> {
