@@ -33,7 +33,7 @@ export const noFaults: FaultPlan = {
 export function drawFaults(prng: Prng): FaultPlan {
   const rate = (max: number): number => (prng.chance(0.5) ? (prng.below(1000) / 1000) * max : 0);
   return {
-    failRate: rate(0.05),
+    failRate: rate(0.1),
     unknownRate: rate(0.05),
     slowRate: rate(0.1),
     crashEveryMs: prng.chance(0.8) ? 50 + prng.below(600) : 0,

@@ -1,4 +1,4 @@
-// `node tests/simulation/main.ts --seed N --count M [--log]`: runs seeds, prints violations and the combined trace hash.
+// `node tests/simulation/main.ts --seed N --count M [--log] [--until-violation]`: runs seeds, prints violations and the combined trace hash.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     count: { type: "string", default: "100" },
     log: { type: "boolean", default: false },
+    "until-violation": { type: "boolean", default: false },
   },
 });
 const kernels = new WebAssembly.Module(readFileSync(new URL("../../build/kernels.wasm", import.meta.url)));
@@ -34,6 +35,7 @@ for (let seed = first; seed < first + count; seed++) {
   if (result.violation !== undefined) {
     violations++;
     console.log(`seed ${seed}: ${result.violation}`);
+    if (values["until-violation"]) break;
   }
 }
 const seconds = (performance.now() - started) / 1000;

@@ -87,7 +87,7 @@ class Simulation {
     return {
       millrace: 1,
       name: "simulated",
-      checkpoint: { intervalMs: 20 + prng.below(200) },
+      checkpoint: { intervalMs: 10 + prng.below(80) },
       restart: { strategy: "fixed_delay", attempts: 1000, delayMs: 10 },
       operators: [
         source,

@@ -31,7 +31,7 @@ const keyNames = [
 export function drawInput(prng: Prng): SimInput {
   const splitCount = 1 + prng.below(3);
   const boundMs = prng.pick([0, 500, 2_000]);
-  const splits = Array.from({ length: splitCount }, () => drawSplit(prng, 50 + prng.below(300)));
+  const splits = Array.from({ length: splitCount }, () => drawSplit(prng, 100 + prng.below(500)));
   return { splits, sizeMs: prng.pick([1_000, 3_000]), boundMs };
 }
 
