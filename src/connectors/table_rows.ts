@@ -108,7 +108,7 @@ function presentReader(column: Column): Reader {
   switch (column.type) {
     case "i64":
     case "timestamp":
-      return (row) => column.values[row] as bigint;
+      return integerReader(column.values);
     case "f64":
       return (row) => column.values[row] as number;
     case "bool":
@@ -118,6 +118,18 @@ function presentReader(column: Column): Reader {
       return (row) => decoder.decode(column.bytes.subarray(column.offsets[row], column.offsets[row + 1]));
     }
   }
+}
+
+const HIGH = 2 ** 32;
+
+/** A number where that is exact, which is cheaper on its way to the database than a bigint; INTEGER affinity takes both. */
+function integerReader(values: BigInt64Array): Reader {
+  const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+  return (row) => {
+    const high = halves[row * 2 + 1] as number;
+    const exact = high >= -0x200000 && high < 0x200000;
+    return exact ? high * HIGH + ((halves[row * 2] as number) >>> 0) : (values[row] as bigint);
+  };
 }
 
 const cannotRetract = (table: string): Error =>
