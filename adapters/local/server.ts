@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly allowedHosts?: readonly string[];
   /** Origins of web pages that may call. */
   readonly allowedOrigins?: readonly string[];
+  /** Requests are answered once this has resolved; until then they wait. */
+  readonly ready?: Promise<void>;
 }
 
 export interface Server extends Listening {
@@ -49,7 +51,11 @@ export async function startServer(deployment: Deployment, options: ServerOptions
       allowedOrigins: options.allowedOrigins,
     },
   });
-  const listening = await serve({ fetch: (request) => api.fetch(request), host, port: options.port });
+  const fetch = async (request: Request): Promise<Response> => {
+    await options.ready;
+    return await api.fetch(request);
+  };
+  const listening = await serve({ fetch, host, port: options.port });
   return { ...listening, url: `http://${shownHost}:${listening.port}`, token, tokenPath };
 }
 

@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+// The command line of Millrace, on Node, Deno and Bun.
+
+import process from "node:process";
+import { Command, CommanderError } from "commander";
+import { millraceVersion } from "../server.ts";
+import { dev } from "./dev.ts";
+import { EXIT, reportError } from "./exit.ts";
+import { withListen, withStore } from "./options.ts";
+import { run } from "./run.ts";
+import { start } from "./start.ts";
+import { validate } from "./validate.ts";
+
+const program = new Command("millrace")
+  .description("A stateful stream processor: jobs over event streams, exactly once.")
+  .version(millraceVersion())
+  .exitOverride()
+  .showHelpAfterError("(millrace --help shows what there is)");
+
+/** What the command that was called exits with. */
+let status: number = EXIT.done;
+
+withListen(program.command("dev"))
+  .description("serve the REST interface; jobs are posted to it, unfinished ones go on")
+  .action(async (options) => {
+    status = await dev(options);
+  });
+
+withStore(program.command("run"))
+  .description("run one job to its end: a spec as JSON, or a module whose default export is a job")
+  .argument("<file>", "job.json or job.ts")
+  .option("--savepoint <file or id>", "start from this savepoint")
+  .action(async (file, options) => {
+    status = await run(file, options);
+  });
+
+program
+  .command("validate")
+  .description("say everything that is wrong with a job")
+  .argument("<file>", "job.json or job.ts")
+  .option("--json", "write the answer as a line of JSON")
+  .action(async (file, options) => {
+    status = await validate(file, options);
+  });
+
+withListen(program.command("start"))
+  .description("serve, and run the flights example: 3,000,000 flights, delays per airport and hour")
+  .action(async (options) => {
+    status = await start(options);
+  });
+
+const wantsJson = process.argv.includes("--json");
+
+process.on("unhandledRejection", (thrown) => {
+  process.exit(reportError(thrown, wantsJson));
+});
+
+try {
+  await program.parseAsync(process.argv);
+} catch (thrown) {
+  // Commander has said what was wrong with the arguments; help and version end here too.
+  status =
+    thrown instanceof CommanderError
+      ? thrown.exitCode === 0
+        ? EXIT.done
+        : EXIT.usage
+      : reportError(thrown, wantsJson);
+}
+process.exit(status);
