@@ -4,17 +4,20 @@
 // transaction of the log: fence, ledger, records; readers of the log see nothing before it.
 
 import { assert } from "../base/assert.ts";
-import { concatBytes } from "../base/bytes.ts";
 import { userError } from "../base/errors.ts";
-import { BLOB_CHUNK_BYTES, LINE_BYTES_MAX } from "../base/limits.ts";
+import { LINE_BYTES_MAX } from "../base/limits.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import type { Schema } from "../batch/schema.ts";
-import { NdjsonEncoder } from "../formats/ndjson_encoder.ts";
 import type { SinkNode } from "../graph/plan.ts";
 import type { LogStore } from "./log_store.ts";
 import type { SinkConnector, SinkWriter } from "./sink.ts";
+import { StagedLines } from "./staged_lines.ts";
 
+/** A part and its commit fit one stored row; a record of it can be read back as one line. */
+const PART_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
+
+assert(PART_BYTES <= LINE_BYTES_MAX, "what a sink writes, a source can read");
 
 export function logSink(store: LogStore, node: SinkNode): SinkConnector {
   const spec = node.connector;
@@ -34,56 +37,44 @@ export function logSink(store: LogStore, node: SinkNode): SinkConnector {
 }
 
 class LogSinkWriter implements SinkWriter {
-  readonly #name: string;
-  readonly #encoder: NdjsonEncoder;
-  #lines: Uint8Array[] = [];
-  stagedBytes = 0;
+  readonly #what: string;
+  readonly #lines: StagedLines;
 
   constructor(name: string, schema: Schema) {
-    this.#name = name;
-    this.#encoder = new NdjsonEncoder(schema);
+    this.#what = `log ${name}`;
+    this.#lines = new StagedLines(schema, this.#what);
+  }
+
+  get stagedBytes(): number {
+    return this.#lines.stagedBytes;
   }
 
   write(batch: RecordBatch): void {
-    const retraction = batch.weights?.findIndex((weight) => weight !== 1) ?? -1;
-    if (retraction >= 0) {
-      const why = "a log only grows, and cannot take a row back";
-      throw userError(
-        "retraction_unsupported",
-        `log ${this.#name}`,
-        `a row of weight ${batch.weights?.[retraction]}: ${why}`,
-      );
-    }
-    if (batch.rowCount === 0) return;
-    const bytes = this.#encoder.encode(batch);
-    this.#lines.push(bytes);
-    this.stagedBytes += bytes.byteLength;
+    this.#lines.write(batch);
   }
 
   stage(): readonly Uint8Array[] {
-    const bytes = concatBytes(this.#lines);
+    return this.#lines.stage().flatMap((bytes) => this.#cut(bytes));
+  }
+
+  /** Whole lines, as many as fit a part. */
+  #cut(bytes: Uint8Array): Uint8Array[] {
     const parts: Uint8Array[] = [];
     for (let start = 0; start < bytes.byteLength; ) {
       const end = this.#endOfPart(bytes, start);
       parts.push(bytes.slice(start, end));
       start = end;
     }
-    this.#lines = [];
-    this.stagedBytes = 0;
     return parts;
   }
 
-  /** Behind the last line that fits; a line that is longer than a part stands alone. */
   #endOfPart(bytes: Uint8Array, start: number): number {
-    if (bytes.byteLength - start <= BLOB_CHUNK_BYTES) return bytes.byteLength;
-    const last = bytes.lastIndexOf(LINE_FEED, start + BLOB_CHUNK_BYTES - 1);
+    if (bytes.byteLength - start <= PART_BYTES) return bytes.byteLength;
+    const last = bytes.lastIndexOf(LINE_FEED, start + PART_BYTES - 1);
     if (last >= start) return last + 1;
-    const end = bytes.indexOf(LINE_FEED, start) + 1;
-    throw userError(
-      "row_too_large",
-      `log ${this.#name}`,
-      `a row has ${end - start} bytes as JSON, at most ${LINE_BYTES_MAX} fit a record`,
-    );
+    const rowBytes = bytes.indexOf(LINE_FEED, start) - start;
+    const found = `a row has ${rowBytes} bytes as JSON`;
+    throw userError("row_too_large", this.#what, `${found}, at most ${PART_BYTES - 1} fit a record of a log`);
   }
 }
 
