@@ -47,9 +47,11 @@ const fileUrl = (path: string): string => `file:${encodeURI(path).replaceAll("?"
 async function takeLock(): Promise<Pick<Store, "lockClient" | "lock">> {
   const lockClient = createClient({ url: fileUrl(options.lockPath), concurrency: 1, timeout: LOCK_WAIT_MS });
   try {
+    // There is nothing to roll back, so no journal file either.
+    await lockClient.execute("PRAGMA journal_mode = MEMORY");
     // A write transaction that never writes: SQLite's own lock, which the kernel frees with the process.
     const lock = await lockClient.transaction("write");
-    writeFileSync(options.holderPath, options.holder);
+    writeFileSync(options.holderPath, options.holder, { flush: true });
     return { lockClient, lock };
   } catch (error) {
     lockClient.close();

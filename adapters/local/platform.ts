@@ -2,11 +2,10 @@
 //
 //   <directory>/store.db      metadata, blobs and tables: one libSQL file (with its -wal and -shm)
 //   <directory>/store.lock    locked for as long as a process uses the store
-//   <directory>/holder.txt    who that is
-//   <directory>/holder.txt is only read by the error that refuses a second process; the lock alone decides.
+//   <directory>/holder.txt    who that is; only the error that refuses a second process reads it, the lock decides
 
-import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { externalError } from "../../src/base/errors.ts";
 import type { Platform } from "../../src/platform/platform.ts";
@@ -74,10 +73,25 @@ export async function openLocalPlatform(options: LocalPlatformOptions): Promise<
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const first = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // A store is only as durable as the directories that lead to it.
+    if (first !== undefined) syncUpwards(dirname(directory), dirname(first));
   } catch (cause) {
     throw externalError("store_unavailable", directory, `the directory ${directory} cannot be made: ${String(cause)}`, {
       cause,
     });
+  }
+}
+
+/** Syncs `lowest` and the directories above it, up to `highest`. */
+function syncUpwards(lowest: string, highest: string): void {
+  for (let directory = lowest; ; directory = dirname(directory)) {
+    const descriptor = openSync(directory, "r");
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    if (directory === highest || directory === dirname(directory)) return;
   }
 }
