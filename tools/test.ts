@@ -1,5 +1,5 @@
 // Runs every test: the shared cases on Node, Deno, Bun and workerd, the unit tests and the checks on the code itself.
-//   node tools/test.ts [--suite node,deno,bun,workerd,unit,tidy] [--only part-of-a-name] [--jobs 2]
+//   node tools/test.ts [--suite node,deno,bun,workerd,durable,unit,tidy] [--only part-of-a-name] [--jobs 2]
 // Fails when a test fails, when a runtime ran no case or another set of cases than the others, or when a process
 // ended early. The last line is `N passed, N failed`.
 
@@ -17,6 +17,12 @@ const unit = "tests/runtimes/node_test_main.ts";
 /** Longest first, so that both cores stay busy until the end. */
 const all: readonly Suite[] = [
   { name: "workerd", shared: true, command: "node", args: ["tests/runtimes/workerd_main.ts", values.only] },
+  {
+    name: "durable",
+    shared: false,
+    command: "node",
+    args: ["tests/runtimes/workerd_main.ts", values.only, "tests/runtimes/workerd"],
+  },
   { name: "unit", shared: false, command: "node", args: [unit, "tests/unit", values.only] },
   { name: "node", shared: true, command: "node", args: [local, values.only] },
   { name: "deno", shared: true, command: "deno", args: ["run", "-A", "--no-lock", local, values.only] },

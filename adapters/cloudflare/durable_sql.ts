@@ -5,6 +5,7 @@
 // - a result with a whole number beyond 2^53 is asked for again, with the integers as text.
 
 import { externalError, type MillraceError, userError } from "../../src/base/errors.ts";
+import { utf8 } from "../../src/base/bytes.ts";
 import type { SqlDatabase, SqlRow, SqlStatement, SqlValue } from "../../src/platform/ports.ts";
 import { CALL_BYTES_MAX, demandAtMost, ROW_BYTES_MAX, SQL_PARAMETERS_MAX, SQL_TEXT_BYTES_MAX } from "./limits.ts";
 
@@ -43,7 +44,9 @@ export class DurableSql implements SqlDatabase {
     const values = names.map(
       (name) => `CASE typeof(${name}) WHEN 'integer' THEN CAST(${name} AS TEXT) ELSE ${name} END`,
     );
-    const sql = `WITH asked(${names.join(", ")}) AS (${statement.sql}) SELECT ${kinds}, ${values.join(", ")} FROM asked`;
+    // The line break ends a comment that the statement may close with.
+    const asked = statement.sql.replace(/;\s*$/, "");
+    const sql = `WITH asked(${names.join(", ")}) AS (${asked}\n) SELECT ${kinds}, ${values.join(", ")} FROM asked`;
     const rows = [...this.#run({ sql, args: statement.args }).raw()];
     return rows.map(([kindsOfRow, ...row]) =>
       row.map((value, index) => (String(kindsOfRow)[index] === "i" ? exactInteger(String(value)) : plainValue(value))),
@@ -72,13 +75,8 @@ function demandWithinLimits(statement: SqlStatement): number {
 
 function sizeOf(value: SqlValue): number {
   if (value instanceof Uint8Array) return value.byteLength;
-  // UTF-8 takes at most three bytes for each UTF-16 unit; the exact count matters only near the limit.
-  if (typeof value === "string")
-    return value.length * 3 < ROW_BYTES_MAX ? value.length : encoder.encode(value).byteLength;
-  return 8;
+  return typeof value === "string" ? utf8(value).byteLength : 8;
 }
-
-const encoder = new TextEncoder();
 
 /** Text, quoted names and comments are matched first, so that a `?` inside them is not taken for a parameter. */
 const PARAMETER = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?\*\/|\?(\d*)/g;

@@ -1,5 +1,6 @@
 // Runs the shared cases in workerd: each one is an HTTP request to the test Worker, driven from Node.
-//   node tests/runtimes/workerd_main.ts [part of a case's name]
+//   node tests/runtimes/workerd_main.ts [part of a case's name] [folder]
+// The folder is tests/conformance, or tests/runtimes/workerd for the cases that only Durable Objects can run.
 
 import { readdirSync } from "node:fs";
 import process from "node:process";
@@ -8,15 +9,16 @@ import { describeError, encodeEvent, type ReportEvent } from "./report.ts";
 import { CASE_LIMIT_MS } from "./run_case.ts";
 
 const only = process.argv[2] ?? "";
+const folder = process.argv[3] ?? "tests/conformance";
 const suffix = ".cases.ts";
-const names = readdirSync(new URL("../conformance/", import.meta.url))
+const names = readdirSync(new URL(`../../${folder}/`, import.meta.url))
   .filter((file) => file.endsWith(suffix))
   .map((file) => file.slice(0, -suffix.length))
   .sort();
 // Only the topics asked for are bundled, so that one broken file does not hide the others while it is worked on.
 const wanted = names.filter((name) => only === name || only.startsWith(`${name}:`));
 const topics = (wanted.length > 0 ? wanted : names).map(
-  (name) => `{ name: ${JSON.stringify(name)}, load: () => import("./tests/conformance/${name}${suffix}") }`,
+  (name) => `{ name: ${JSON.stringify(name)}, load: () => import("./${folder}/${name}${suffix}") }`,
 );
 
 const worker = await startWorker({

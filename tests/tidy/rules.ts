@@ -129,7 +129,13 @@ const bannedInCore: readonly (readonly [pattern: RegExp, why: string])[] = [
 export const bannedGlobals: Rule = (file) => {
   if (!inside(file, "src") || file.path.endsWith(".d.ts")) return [];
   const { code } = scan(file.text);
-  return bannedInCore.flatMap(([pattern, why]) => matches(file, code, pattern, (found) => `uses ${found} — ${why}`));
+  // A parameter or constant of the same name, such as the port of the print sink, is not the global.
+  const isOwn = (name: string): boolean => new RegExp(`(?:const|let|[(,{])\\s*${name}\\s*[:,}=)]`).test(code);
+  return bannedInCore.flatMap(([pattern, why]) =>
+    [...code.matchAll(pattern)]
+      .filter((match) => !isOwn(/\w+/.exec(match[0])?.[0] ?? ""))
+      .map((match) => at(file, lineAt(code, match.index), `uses ${match[0].trim()} — ${why}`)),
+  );
 };
 
 const layerOf = (path: string): string | undefined => /^src\/([^/]+)\//.exec(path)?.[1];

@@ -78,6 +78,7 @@ const plants: Readonly<Record<string, Plant>> = {
       "Date.parse(text);",
       "http.fetch(request);",
       "operator.process(batch);",
+      "const print = (console: Console) => console.print(line);",
       "// Date.now() is a port",
       'const text = "process.exit(1)";',
       "const pattern = /Date.now/;",
