@@ -32,7 +32,9 @@ export function libsqlError(path: string, failure: LibsqlFailure): MillraceError
         cause,
       });
     case "SQLITE_CORRUPT":
-      return corruptionError("store_corrupt", path, `the store ${path} is damaged: ${failure.message}`, { cause });
+      return corruptionError("store_corrupt", path, `the store ${path} is damaged: ${plain(failure.message)}`, {
+        cause,
+      });
     case "SQLITE_CONSTRAINT":
       return userError("sql_constraint", path, plain(failure.message), { cause });
     case "SQLITE_TOOBIG":

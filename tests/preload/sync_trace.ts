@@ -32,6 +32,8 @@ export interface SyncTrace {
 
 export class SyncTracer {
   readonly #directory = mkdtempSync(join(tmpdir(), "millrace-sync-"));
+  /** While this file exists, every write below the watched directory fails as on a full disk. */
+  readonly diskFullFile = join(this.#directory, "disk-is-full");
   readonly #library = join(this.#directory, "sync_order.so");
   #runs = 0;
 
@@ -69,6 +71,7 @@ export class SyncTracer {
         LD_PRELOAD: this.#library,
         MILLRACE_SYNC_ROOT: program.root,
         MILLRACE_SYNC_REPORT: reportFile,
+        MILLRACE_DISK_FULL: this.diskFullFile,
         // libuv's other way to write and sync goes past the C library.
         UV_USE_IO_URING: "0",
       },
