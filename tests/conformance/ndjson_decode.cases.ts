@@ -1,12 +1,13 @@
 // The rules of the NDJSON decoder, with results written out; the twin stands behind the longer lists.
 
-import { concatBytes, utf8 } from "../../src/base/bytes.ts";
+import { concatBytes, textOf, utf8 } from "../../src/base/bytes.ts";
 import { BATCH_ROWS_MAX, JSON_DEPTH_MAX, LINE_BYTES_MAX, READ_CHUNK_BYTES } from "../../src/base/limits.ts";
 import type { Value } from "../../src/batch/record_batch.ts";
 import { field, type Schema } from "../../src/batch/schema.ts";
 import { NdjsonDecoder } from "../../src/formats/ndjson_decoder.ts";
 import { BatchRegion } from "../../src/kernel/batch_region.ts";
 import { KernelInstance } from "../../src/kernel/instance.ts";
+import { VIEW_BYTES } from "../../kernels/abi.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
 import { compare, cut, harness, KERNEL_BYTES, type Scanned, scan } from "../twins/ndjson_compare.ts";
@@ -176,6 +177,44 @@ export const cases: readonly Case[] = [
         equal(compare(made, line), undefined, hex);
       }
     }
+  }),
+
+  test("a text view holds short text padded with zeros, else length, four bytes and an address", ({ kernels }) => {
+    const made = harness(kernels, [field("s", "utf8")]);
+    const text = "abcdefghijklmnopqrstuvwxyz";
+    const lines = Array.from({ length: 24 }, (_, index) => {
+      const value = text.slice(0, index >> 1);
+      return `{"s":"${index % 2 === 0 ? value : value.replace("a", "\\u0061")}"}\n`;
+    });
+    const decoder = made.decoder();
+    decoder.feed(utf8(lines.join("")));
+    equal(decoder.decode(24).rows, 24);
+    const data = made.region.dataAddress(0);
+    for (let row = 0; row < 24; row++) {
+      const view = made.kernel.bytes().subarray(data + row * VIEW_BYTES, data + (row + 1) * VIEW_BYTES);
+      equal(
+        view,
+        concatBytes([Uint8Array.of(row >> 1, 0, 0, 0), utf8(text.slice(0, row >> 1).padEnd(12, "\0"))]),
+        `row ${row}`,
+      );
+    }
+    const long = `{"s":"${text}"}\n`;
+    decoder.feed(utf8(long));
+    equal(decoder.decode(1).rows, 1);
+    const words = [0, 4, 8, 12].map((offset) => made.kernel.readU32(data + offset));
+    equal(words.slice(0, 3), [26, 0x64636261, 0]);
+    equal(textOf(made.kernel.bytes().slice(words[3] as number, (words[3] as number) + 26)), text);
+  }),
+
+  test("a key with half a surrogate pair is no column's name, not even that of U+FFFD", ({ kernels }) => {
+    const lines = '{"\\ud800":1}\n{"\\ufffd":2}\n{"\ufffd":3}\n{"\\ud83d\\ude00":4}';
+    const schema = [field("\ufffd", "i64", true), field("\u{1f600}", "i64", true)];
+    equal(scanned(kernels, schema, utf8(lines)).rows, [
+      [null, null],
+      [2n, null],
+      [3n, null],
+      [null, 4n],
+    ]);
   }),
 
   test("blank lines are skipped, CRLF is taken, the last line may lack its line feed", ({ kernels }) => {

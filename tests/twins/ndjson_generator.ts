@@ -291,6 +291,7 @@ export function randomLine(random: Prng, schema: Schema, manner: Manner): string
     add(keyText(random, one.name), fittingValue(random, one, manner.broken));
     if (random.chance(manner.disorder / 2)) add(keyText(random, one.name), fittingValue(random, one, manner.broken));
   }
+  if (random.chance(manner.broken)) fields.push(random.pick(["", " ", ":1", '"a"', '"a":', "{}", "1"]));
   if (random.chance(manner.disorder)) fields.sort(() => random.below(3) - 1);
   return `${space(random, manner.space)}{${fields.join(",")}}${space(random, manner.space)}`;
 }
