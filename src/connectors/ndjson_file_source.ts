@@ -13,12 +13,12 @@
 
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
-import { type MillraceError, userError } from "../base/errors.ts";
 import { asSplitId } from "../base/ids.ts";
 import { NdjsonDecoder, type RejectedLine } from "../formats/ndjson_decoder.ts";
 import type { SourceNode } from "../graph/plan.ts";
 import type { FileHandle, Files } from "../platform/ports.ts";
 import { cutIntoLines, fingerprintOf, isLineStart } from "./line_ranges.ts";
+import { distinctPaths, fileChanged, listedPath } from "./listed_files.ts";
 import type {
   PlainData,
   ReadOutcome,
@@ -44,13 +44,6 @@ export function ndjsonFileSource(files: Files, node: SourceNode): SourceConnecto
   };
 }
 
-/** A file that is listed twice would yield two splits of one name. */
-export function distinctPaths(node: SourceNode, paths: readonly string[]): readonly string[] {
-  const repeated = paths.find((path, index) => paths.indexOf(path) !== index);
-  if (repeated === undefined) return paths;
-  throw userError("spec_invalid", `operator ${node.uid}`, `the path ${repeated} is listed twice; list each file once`);
-}
-
 async function enumerate(files: Files, paths: readonly string[], splits: number): Promise<readonly SourceSplit[]> {
   const found: SourceSplit[] = [];
   for (const path of paths) {
@@ -64,23 +57,6 @@ async function enumerate(files: Files, paths: readonly string[], splits: number)
     }
   }
   return found;
-}
-
-export const fileChanged = (path: string, why: string): MillraceError =>
-  userError(
-    "source_changed",
-    path,
-    `${path} is not the file that was being read: ${why}; put it back, or start the job anew`,
-  );
-
-/** A restored split may only name a file that the spec lists too. */
-export function listedPath(paths: readonly string[], path: string): string {
-  if (paths.includes(path)) return path;
-  throw userError(
-    "source_changed",
-    path,
-    `the state to restore was reading ${path}, which the spec does not list; it lists ${paths.join(", ")}`,
-  );
 }
 
 async function open(
