@@ -5,18 +5,25 @@ import { columnIndex, type DataType, type Field, type Schema } from "../batch/sc
 import { checkF64, checkI64, checkPrimitive, checkTimestamp, literal } from "./check_literal.ts";
 import type { CastTarget, OperatorName } from "./expression_spec.ts";
 import * as rules from "./operators.ts";
-import { didYouMean, oneOf, type Problem, show } from "./problem.ts";
+import { allOf, anyOf, didYouMean, oneOf, type Problem, show } from "./problem.ts";
 import type { CallNode, TypedExpression } from "./typed_expression.ts";
 
 interface Scope {
   readonly schema: Schema;
   readonly problems: Problem[];
+  /** Of the whole expression. */
+  readonly path: string;
   nodes: number;
+  /** A limit was broken and reported; nothing more is looked at. */
+  exceeded: boolean;
 }
 
 /** A bare `null`: its type comes from the alternatives beside it. */
 const BARE_NULL = "null";
 type Checked = TypedExpression | typeof BARE_NULL | undefined;
+
+/** A caller shows fewer; looking on would only cost time. */
+const PROBLEMS_ENOUGH = 1000;
 
 const FORMS = 'a literal, {"col": "…"} or {"op": "…", "args": […]}';
 
@@ -27,7 +34,7 @@ export function checkExpression(
   path: string,
   problems: Problem[],
 ): TypedExpression | undefined {
-  const scope: Scope = { schema, problems, nodes: 0 };
+  const scope: Scope = { schema, problems, path, nodes: 0, exceeded: false };
   const checked = check(input, path, 1, scope);
   if (checked !== BARE_NULL) return checked;
   return refuse(scope, path, "null", 'a value with a type, such as {"op": "cast", "args": [null], "to": "i64"}');
@@ -35,17 +42,23 @@ export function checkExpression(
 
 function refuse(scope: Scope, path: string, found: string, expected: string): undefined {
   scope.problems.push({ path, found, expected });
+  if (scope.problems.length >= PROBLEMS_ENOUGH) scope.exceeded = true;
   return undefined;
 }
 
+function exceed(scope: Scope, found: string, expected: string): undefined {
+  scope.exceeded = true;
+  return refuse(scope, scope.path, found, expected);
+}
+
 function check(input: unknown, path: string, depth: number, scope: Scope): Checked {
-  if (depth > rules.EXPRESSION_DEPTH_MAX) {
-    return refuse(scope, path, "deeper nesting", `at most ${rules.EXPRESSION_DEPTH_MAX} levels`);
-  }
   scope.nodes++;
+  if (scope.exceeded) return undefined;
+  if (depth > rules.EXPRESSION_DEPTH_MAX) {
+    return exceed(scope, "deeper nesting", `an expression of at most ${rules.EXPRESSION_DEPTH_MAX} levels`);
+  }
   if (scope.nodes > rules.EXPRESSION_NODES_MAX) {
-    if (scope.nodes > rules.EXPRESSION_NODES_MAX + 1) return undefined;
-    return refuse(scope, path, "a longer expression", `at most ${rules.EXPRESSION_NODES_MAX} parts`);
+    return exceed(scope, "a longer expression", `one of at most ${rules.EXPRESSION_NODES_MAX} parts`);
   }
   if (input === null) return BARE_NULL;
   if (typeof input === "boolean" || typeof input === "number" || typeof input === "string") {
@@ -72,7 +85,7 @@ function checkObject(input: Record<string, unknown>, path: string, depth: number
   const allowed = head === "op" ? ["op", "args", ...(input["op"] === "cast" ? ["to"] : [])] : [head];
   const extra = Object.keys(input).filter((key) => !allowed.includes(key));
   for (const key of extra) {
-    const expected = `no such field; ${head === "op" ? "a call" : "this form"} has ${oneOf(allowed)}`;
+    const expected = `no such field; ${head === "op" ? "a call" : "this form"} has ${allOf(allowed)}`;
     refuse(scope, `${path}.${key}`, show(input[key]), `${expected}${didYouMean(key, allowed)}`);
   }
   const value = input[head];
@@ -160,7 +173,7 @@ function checkCast(to: unknown, argument: Checked, path: string, scope: Scope): 
   if (argument === undefined) return undefined;
   if (rules.canCast(argument.type, target)) return convert(argument, target);
   const from = (["i64", "f64", "bool", "timestamp"] as const).filter((type) => rules.canCast(type, target));
-  return refuse(scope, `${path}.args[0]`, describe(argument), `${oneOf(from)}, which can be cast to ${target}`);
+  return refuse(scope, `${path}.args[0]`, describe(argument), `${anyOf(from)}, which can be cast to ${target}`);
 }
 
 /** `utf8 (column "origin")`. */
@@ -241,7 +254,7 @@ function uniform(
   for (const [index, one] of args.entries()) {
     if (allowed.includes(one.type)) continue;
     fits = false;
-    refuse(scope, `${path}.args[${index}]`, describe(one), `${oneOf(allowed)} for ${op}`);
+    refuse(scope, `${path}.args[${index}]`, describe(one), `${anyOf(allowed)} for ${op}`);
   }
   return fits ? call(op, args, type, anyNullable(args)) : undefined;
 }

@@ -5,7 +5,7 @@ import type { DataType } from "../batch/schema.ts";
 import type { Value } from "../batch/record_batch.ts";
 import { TEXT_LITERAL_BYTES_MAX } from "./operators.ts";
 import { parseTimestamp } from "./parse_timestamp.ts";
-import { type Problem, show } from "./problem.ts";
+import { oneOf, type Problem, show } from "./problem.ts";
 import type { LiteralNode } from "./typed_expression.ts";
 
 export const literal = (type: DataType, value: Value): LiteralNode => ({
@@ -17,16 +17,21 @@ export const literal = (type: DataType, value: Value): LiteralNode => ({
 
 type Outcome = LiteralNode | Problem;
 
+/** JSON keeps the value: it has no NaN, no infinities and, in most writers, no negative zero. */
+const isPlain = (value: number): boolean => Number.isFinite(value) && !Object.is(value, -0);
+
+const namedForm = (value: number): string =>
+  `{"f64": "${Object.is(value, -0) ? "-0" : value}"}: JSON numbers do not keep it`;
+
 /** A JSON primitive other than null. */
 export function checkPrimitive(value: boolean | number | string, path: string): Outcome {
   if (typeof value === "boolean") return literal("bool", value);
   if (typeof value === "string") return textLiteral(value, path);
-  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return literal("i64", BigInt(value));
-  if (Number.isFinite(value) && Number.isInteger(value) && !Object.is(value, -0)) {
-    const expected = `{"i64": "…"} with all digits or {"f64": ${value}}: a plain whole number is exact up to 2^53 only`;
-    return { path, found: show(value), expected };
-  }
-  return literal("f64", value);
+  if (!isPlain(value)) return { path, found: show(value), expected: namedForm(value) };
+  if (Number.isSafeInteger(value)) return literal("i64", BigInt(value));
+  if (!Number.isInteger(value)) return literal("f64", value);
+  const expected = `{"i64": "…"} with all digits or {"f64": ${value}}: a plain whole number is exact up to 2^53 only`;
+  return { path, found: show(value), expected };
 }
 
 function textLiteral(value: string, path: string): Outcome {
@@ -54,12 +59,13 @@ const NAMED: ReadonlyMap<unknown, number> = new Map([
   ["NaN", Number.NaN],
   ["Infinity", Number.POSITIVE_INFINITY],
   ["-Infinity", Number.NEGATIVE_INFINITY],
+  ["-0", -0],
 ]);
 
 export function checkF64(value: unknown, path: string): Outcome {
-  const number = typeof value === "number" ? value : NAMED.get(value);
+  const number = typeof value === "number" && isPlain(value) ? value : NAMED.get(value);
   if (number !== undefined) return literal("f64", number);
-  return { path, found: show(value), expected: 'a number, "NaN", "Infinity" or "-Infinity"' };
+  return { path, found: show(value), expected: `a number or ${oneOf([...NAMED.keys()] as string[])}` };
 }
 
 export function checkTimestamp(value: unknown, path: string): Outcome {

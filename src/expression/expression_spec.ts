@@ -35,7 +35,7 @@ export type LiteralSpec =
   /** An i64 beyond 2^53, digit for digit. */
   | { readonly i64: string }
   /** An f64 whatever it looks like: `{"f64": 1}`, `{"f64": "NaN"}`. */
-  | { readonly f64: number | "NaN" | "Infinity" | "-Infinity" }
+  | { readonly f64: number | "NaN" | "Infinity" | "-Infinity" | "-0" }
   /** ISO 8601 in UTC (`2001-01-31T06:00:00Z`) or milliseconds since the Unix epoch. */
   | { readonly timestamp: string | number };
 

@@ -28,8 +28,8 @@ export function show(value: unknown): string {
     if (keys.length === 0) return "an empty object";
     return `an object with ${cut(
       keys
-        .map((key) => JSON.stringify(cut(key)))
         .slice(0, 8)
+        .map((key) => JSON.stringify(cut(key)))
         .join(", "),
     )}`;
   }
@@ -38,25 +38,36 @@ export function show(value: unknown): string {
 
 const cut = (text: string): string => (text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}…`);
 
-/** `"a", "b" or "c"`. */
-export function oneOf(names: readonly string[]): string {
-  const quoted = names.map((name) => JSON.stringify(name));
-  if (quoted.length < 2) return quoted.join("");
-  return `${quoted.slice(0, -1).join(", ")} or ${quoted[quoted.length - 1]}`;
+function joined(words: readonly string[], last: string): string {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} ${last} ${words[words.length - 1]}`;
 }
+
+const quoted = (names: readonly string[]): string[] => names.map((name) => JSON.stringify(name));
+
+/** `"a", "b" or "c"`. */
+export const oneOf = (names: readonly string[]): string => joined(quoted(names), "or");
+/** `"a", "b" and "c"`. */
+export const allOf = (names: readonly string[]): string => joined(quoted(names), "and");
+/** `i64, f64 or bool`: words that are no quotation. */
+export const anyOf = (words: readonly string[]): string => joined(words, "or");
 
 /** `; did you mean "sizeMs"?` where one of the names is near to what was found, else nothing. */
 export function didYouMean(found: string, names: readonly string[]): string {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.min(3, Math.floor(found.length / 3))) + 1;
   for (const name of names) {
-    const distance = editDistance(found.toLowerCase().slice(0, 64), name.toLowerCase());
+    const distance = isBeginning(found, name) ? 1 : editDistance(found.toLowerCase().slice(0, 64), name.toLowerCase());
     if (distance >= bestDistance) continue;
     best = name;
     bestDistance = distance;
   }
   return best === undefined ? "" : `; did you mean ${JSON.stringify(best)}?`;
 }
+
+/** One begins with the other: `column` for `col`, `ndjson` for `ndjson_file`. */
+const isBeginning = (left: string, right: string): boolean =>
+  Math.min(left.length, right.length) > 1 && left !== right && (left.startsWith(right) || right.startsWith(left));
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
 function editDistance(left: string, right: string): number {

@@ -3,7 +3,7 @@
 
 import { columnIndex, type DataType, type Field, field, type Schema } from "../batch/schema.ts";
 import { checkExpression, columnHint } from "../expression/check_expression.ts";
-import { oneOf, type Problem, show } from "../expression/problem.ts";
+import { anyOf, oneOf, type Problem, show } from "../expression/problem.ts";
 import type { TypedExpression } from "../expression/typed_expression.ts";
 import type { AggregateSpec, FilterSpec, ProjectSpec, SinkSpec, SourceSpec, WindowSpec } from "./job_spec.ts";
 import type { ResolvedInput, ResolvedOperator } from "./resolved_job.ts";
@@ -35,7 +35,7 @@ export interface Stream {
 
 export const UNKNOWN: Stream = { schema: undefined, eventTime: { kind: "unknown" } };
 
-/** The fields of a spec that have the right shape; a wrong one is undefined. */
+/** The fields of a spec that have the right shape; a wrong one is there but undefined. */
 export type Sound<Spec> = { readonly [Name in keyof Spec]?: Spec[Name] | undefined };
 
 export interface Resolution {
@@ -51,20 +51,19 @@ export function resolveSource(spec: Sound<SourceSpec>, path: string, problems: P
   const before = problems.length;
   const { schema, eventTime } = spec;
   if (schema === undefined) return failed;
-  const seen = new Set<string>();
-  for (const [index, { name }] of schema.entries()) {
-    if (seen.has(name))
-      problems.push({
-        path: `${path}.schema[${index}].name`,
-        found: show(name),
-        expected: "a name that no column before it has",
-      });
-    seen.add(name);
+  const names = schema.map((one) => one.name);
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) === index) continue;
+    const place = `${path}.schema[${index}].name`;
+    problems.push({ path: place, found: show(name), expected: "a name that no column before it has" });
   }
+  if (problems.length > before) return failed;
   if (eventTime !== undefined) checkEventTime(eventTime.column, schema, `${path}.eventTime.column`, problems);
   const none: EventTime = { kind: "none", reason: `source ${show(spec.uid)} has no eventTime` };
   const time: EventTime = eventTime === undefined ? none : { kind: "column", name: eventTime.column };
-  if (problems.length > before) return { ...failed, main: { schema, eventTime: { kind: "unknown" } } };
+  // Present but not sound: its problem is known, so windows need not complain of a lack.
+  const unsound = problems.length > before || ("eventTime" in spec && eventTime === undefined);
+  if (unsound) return { ...failed, main: { schema, eventTime: { kind: "unknown" } } };
   return {
     main: { schema, eventTime: time },
     late: UNKNOWN,
@@ -254,7 +253,7 @@ function aggregateField(
   if (!allowed.includes(column.type)) {
     return refuse(
       `${show(spec.column)} of type ${column.type}`,
-      `a column of type ${oneOf(allowed)} for ${spec.function}`,
+      `a column of type ${anyOf(allowed)} for ${spec.function}`,
     );
   }
   if (spec.function === "count") return field(name, "i64");

@@ -3,7 +3,7 @@
 // Invariant: an object's problems are all reported, unknown fields included, whatever else is wrong with it.
 
 import * as v from "valibot";
-import { didYouMean, oneOf, type Problem, show } from "../expression/problem.ts";
+import { allOf, didYouMean, oneOf, type Problem, show } from "../expression/problem.ts";
 
 /** What is right about a field, in words; the schema's message. */
 type Expected = string;
@@ -24,10 +24,12 @@ export const flag = () => v.boolean("true or false");
 
 export const oneName = <const Names extends readonly string[]>(names: Names) => v.picklist(names, oneOf(names));
 
+/** The length is checked first, so that a long list of wrong items is one problem. */
 export const listOf = <Item extends v.GenericSchema>(item: Item, least: number, most: number, expected: Expected) =>
   v.pipe(
-    v.array(item, expected),
+    v.array(v.unknown(), expected),
     v.check((value) => value.length >= least && value.length <= most, expected),
+    v.array(item, expected),
   );
 
 export const optionalOr = <Schema extends v.GenericSchema, const Value extends v.InferInput<Schema>>(
@@ -75,6 +77,9 @@ function addIssue(
   v._addIssue(self as never, "value", dataset as never, config as never, { input, message, path } as never);
 }
 
+/** More unknown fields of one object are only counted: looking for near names costs time. */
+const UNKNOWN_FIELDS_MAX = 20;
+
 /** An object with exactly these fields. */
 export function closed<const Entries extends v.ObjectEntries>(entries: Entries, expected: Expected) {
   const inner = v.object(entries, expected);
@@ -91,16 +96,14 @@ export function closed<const Entries extends v.ObjectEntries>(entries: Entries, 
         issue.path?.length === 1 && issue.path[0].origin === "key" ? String(issue.path[0].key) : undefined;
       if (missing !== undefined) Object.assign(issue, { message: (entries[missing] as { message?: unknown }).message });
     }
-    for (const key of Object.keys(input)) {
-      if (known.includes(key)) continue;
-      addIssue(
-        self,
-        result as never,
-        config,
-        input[key],
-        `no such field; known are ${oneOf(known)}${didYouMean(key, known)}`,
-        key,
-      );
+    const unknown = Object.keys(input).filter((key) => !known.includes(key));
+    for (const key of unknown.slice(0, UNKNOWN_FIELDS_MAX)) {
+      const hint = `no such field; known are ${allOf(known)}${didYouMean(key, known)}`;
+      addIssue(self, result as never, config, input[key], hint, key);
+    }
+    if (unknown.length > UNKNOWN_FIELDS_MAX) {
+      const text = `${unknown.length - UNKNOWN_FIELDS_MAX} more unknown fields`;
+      addIssue(self, result as never, config, input, `no such fields: ${text}`);
     }
     return result as never;
   });
@@ -179,7 +182,7 @@ export function pathText(base: string, items: readonly { readonly type: string; 
 
 /** A field below a path; a name that is no plain identifier is quoted and cut. */
 export function join(base: string, key: string): string {
-  const shown = /^[A-Za-z_$][\w$-]{0,63}$/.test(key) ? key : undefined;
+  const shown = /^[A-Za-z_$][\w$]{0,63}$/.test(key) ? key : undefined;
   if (shown === undefined) return `${base}[${show(key)}]`;
   return base === "" ? shown : `${base}.${shown}`;
 }

@@ -50,11 +50,9 @@ export function checkJob(input: unknown, options: ValidationOptions = {}): Check
   const parsed = v.safeParse(job, input);
   problems.push(...problemsOf(parsed.issues ?? [], ""));
   const listed = isPlainObject(input) && Array.isArray(input["operators"]) ? (input["operators"] as unknown[]) : [];
-  const tooMany = problems.some((one) => one.path === "operators");
-  const shaped = tooMany
-    ? []
-    : listed.map((one, index) => shapeOperator(one, `operators[${index}]`, options, problems));
-  const wiring = tooMany ? { order: [], inputs: [] } : wire(shaped, problems);
+  const unlisted = problems.some((one) => one.path === "operators" || one.path === "");
+  const shaped = unlisted ? [] : listed.map((one, at) => shapeOperator(one, `operators[${at}]`, options, problems));
+  const wiring = unlisted ? { order: [], inputs: [] } : wire(shaped, problems);
   const operators = resolveAll(shaped, wiring, problems);
   if (problems.length > 0 || !parsed.success) return { kind: "invalid", problems: inOrder(problems) };
   const { name, maxParallelism, checkpoint } = parsed.output;
@@ -100,6 +98,8 @@ function refuseHostile(input: unknown): Problem | undefined {
 }
 
 interface Shaped extends WiredOperator {
+  /** Some of its columns or aggregates are wrong and left out, so what it gives is not known. */
+  readonly partial: boolean;
   readonly fields: resolve.Sound<Record<string, unknown>>;
 }
 
@@ -108,17 +108,32 @@ function shapeOperator(input: unknown, path: string, options: ValidationOptions,
   const issues = parsed.issues ?? [];
   problems.push(...problemsOf(issues, path));
   const output: Record<string, unknown> = isPlainObject(parsed.output) ? { ...parsed.output } : {};
-  for (const issue of issues) delete output[String(issue.path?.[0]?.key)];
+  const partial = dropUnsound(output, issues);
   const kind = output["kind"] as Shaped["kind"];
   if (kind === "source" && output["connector"] !== undefined)
     normalizePaths(output as unknown as SourceSpec, path, problems);
   return {
     path,
     kind,
+    partial,
     fields: output,
     uid: output["uid"] as string | undefined,
     input: output["input"] as string | undefined,
   };
+}
+
+/** Leaves out what is wrong: one column or aggregate, or else the whole field; says whether it was only such entries. */
+function dropUnsound(output: Record<string, unknown>, issues: readonly v.BaseIssue<unknown>[]): boolean {
+  let partial = false;
+  for (const { path } of issues) {
+    const name = String(path?.[0]?.key);
+    const entries = output[name];
+    if ((name === "columns" || name === "aggregates") && path?.[1] !== undefined && isPlainObject(entries)) {
+      delete entries[String(path[1].key)];
+      partial = true;
+    } else output[name] = undefined;
+  }
+  return partial;
 }
 
 /** `path` is short for a list of one. */
@@ -162,7 +177,7 @@ function resolveAll(shaped: readonly Shaped[], wiring: Wiring, problems: Problem
     const from = wiring.inputs[position];
     const upstream = from === undefined ? undefined : done.get(from.position);
     const outcome = resolveOne(one, from, streamOf(upstream, from?.output), problems);
-    done.set(position, outcome);
+    done.set(position, one.partial ? { ...outcome, main: resolve.UNKNOWN } : outcome);
     if (outcome.operator !== undefined) resolved.push(outcome.operator);
     if (outcome.operator?.kind === "sink") refuseSharedDirectory(outcome.operator, one.path, directories, problems);
   }

@@ -26,7 +26,7 @@ export function wire(operators: readonly WiredOperator[], problems: Problem[]): 
   const positions = positionsOf(operators, problems);
   const inputs = operators.map((one) => resolveInput(one, operators, positions, problems));
   const order = topologicalOrder(operators, inputs, problems);
-  refuseBranches(operators, inputs, problems);
+  if (order.length === operators.length) refuseBranches(operators, inputs, problems);
   return { order, inputs };
 }
 
@@ -64,6 +64,8 @@ function resolveInput(
   };
   const [uid = "", side, ...rest] = reader.input.split("#");
   const position = positions.get(uid);
+  // The uid that is meant may be one that could not be read.
+  if (position === undefined && operators.some((one) => one.uid === undefined)) return undefined;
   if (position === undefined || rest.length > 0) {
     const names = operators.flatMap((one) => (one.uid === undefined || one.kind === "sink" ? [] : [one.uid]));
     const known = names.filter((name) => name !== reader.uid);

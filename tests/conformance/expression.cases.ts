@@ -169,7 +169,7 @@ const edges = test("numbers at their limits are exact", (context) => {
     [{ op: "neg", args: [{ f64: 0 }] }, -0],
     [{ op: "eq", args: [{ f64: "NaN" }, { f64: "NaN" }] }, false],
     [{ op: "ne", args: [{ f64: "NaN" }, { f64: "NaN" }] }, true],
-    [{ op: "eq", args: [{ f64: -0 }, { f64: 0 }] }, true],
+    [{ op: "eq", args: [{ f64: "-0" }, { f64: 0 }] }, true],
     [{ op: "mod", args: [5.5, -2.5] }, 0.5],
     [{ op: "add", args: [1, 0.5] }, 1.5],
     [{ op: "cast", args: [-1.9], to: "i64" }, -1n],

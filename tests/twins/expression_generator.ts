@@ -146,6 +146,9 @@ function literalSpec(type: DataType, value: Value): ExpressionSpec {
     return typeof value === "bigint" && value === BigInt.asIntN(53, value)
       ? { timestamp: Number(value) }
       : { timestamp: 0 };
-  if (type === "f64") return { f64: Number.isFinite(value) ? (value as number) : (String(value) as "NaN") };
+  if (type === "f64") {
+    const plain = Number.isFinite(value) && !Object.is(value, -0);
+    return { f64: plain ? (value as number) : Object.is(value, -0) ? "-0" : (String(value) as "NaN") };
+  }
   return value as boolean | string;
 }
