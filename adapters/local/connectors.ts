@@ -7,6 +7,7 @@ import type { LogStore } from "../../src/connectors/log_store.ts";
 import { type MemoryInputs, memorySource } from "../../src/connectors/memory_source.ts";
 import { ndjsonFileSource } from "../../src/connectors/ndjson_file_source.ts";
 import { ndjsonFilesSink } from "../../src/connectors/ndjson_files_sink.ts";
+import { parquetFileSource } from "../../src/connectors/parquet_file_source.ts";
 import { printSink } from "../../src/connectors/print_sink.ts";
 import { tableSink } from "../../src/connectors/table_sink.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
@@ -36,6 +37,7 @@ export function localConnectors({ platform, logs, memory = new Map() }: Connecto
         case "memory":
           return memorySource(memory, node);
         case "parquet_file":
+          return parquetFileSource(files(node), node);
         case "generator":
           throw unavailable(node, node.connector.kind, "another source");
       }

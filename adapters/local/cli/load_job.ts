@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type MillraceError, userError } from "../../../src/base/errors.ts";
+import { MillraceError, userError } from "../../../src/base/errors.ts";
 import { SPEC_BYTES_MAX } from "../../../src/base/limits.ts";
 
 const MODULES = new Set([".ts", ".mts", ".js", ".mjs"]);
@@ -76,6 +76,7 @@ async function importDefault(file: string): Promise<unknown> {
     const module = (await import(pathToFileURL(resolve(file)).href)) as { readonly default?: unknown };
     return module.default;
   } catch (cause) {
+    if (cause instanceof MillraceError) throw cause; // a builder says what is wrong with the job
     const message = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
     throw userError("job_file_invalid", file, `${file} cannot be loaded: ${message}`, { cause });
   }
