@@ -47,6 +47,9 @@ export class NdjsonEncoder {
   readonly #keyBytes: number;
   #buffer: Bytes = new Uint8Array(16 * 1024);
   #at = 0;
+  /** The day whose text was made last; most rows share it with the one before. */
+  #day = Number.NaN;
+  #dayText = "";
 
   constructor(schema: Schema) {
     this.schema = schema;
@@ -102,11 +105,17 @@ export class NdjsonEncoder {
   }
 
   #raw(bytes: Bytes): void {
-    for (let index = 0; index < bytes.length; index++) this.#buffer[this.#at++] = bytes[index] as number;
+    const target = this.#buffer;
+    const at = this.#at;
+    for (let index = 0; index < bytes.length; index++) target[at + index] = bytes[index] as number;
+    this.#at = at + bytes.length;
   }
 
   #ascii(text: string): void {
-    for (let index = 0; index < text.length; index++) this.#buffer[this.#at++] = text.charCodeAt(index);
+    const target = this.#buffer;
+    const at = this.#at;
+    for (let index = 0; index < text.length; index++) target[at + index] = text.charCodeAt(index);
+    this.#at = at + text.length;
   }
 
   #integer(halves: Int32Array, row: number, values: BigInt64Array): void {
@@ -129,12 +138,18 @@ export class NdjsonEncoder {
     }
     const days = Math.floor(timeMs / DAY_MS);
     let rest = timeMs - days * DAY_MS;
-    const parts = [3_600_000, 60_000, 1000].map((unitMs) => {
-      const count = Math.floor(rest / unitMs);
-      rest -= count * unitMs;
-      return String(count).padStart(2, "0");
-    });
-    this.#ascii(`"${dateText(days)}T${parts.join(":")}.${String(rest).padStart(3, "0")}Z"`);
+    const hours = Math.floor(rest / 3_600_000);
+    rest -= hours * 3_600_000;
+    const minutes = Math.floor(rest / 60_000);
+    rest -= minutes * 60_000;
+    const seconds = Math.floor(rest / 1000);
+    rest -= seconds * 1000;
+    if (days !== this.#day) {
+      this.#day = days;
+      this.#dayText = dateText(days);
+    }
+    const clock = `${twoDigits(hours)}:${twoDigits(minutes)}:${twoDigits(seconds)}`;
+    this.#ascii(`"${this.#dayText}T${clock}.${rest < 100 ? "0" : ""}${twoDigits(rest)}Z"`);
   }
 
   #text(column: TextColumn, row: number): void {
@@ -163,6 +178,8 @@ export class NdjsonEncoder {
   }
 }
 
+const twoDigits = (value: number): string => (value < 10 ? `0${value}` : String(value));
+
 /** YYYY-MM-DD of a day counted from 1970-01-01; years begin in March, so that the leap day is the last of one. */
 function dateText(days: number): string {
   const shifted = days + 719_468;
@@ -176,5 +193,5 @@ function dateText(days: number): string {
   const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1;
   const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
   const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  return `${String(year).padStart(4, "0")}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}`;
+  return `${String(year).padStart(4, "0")}-${twoDigits(month)}-${twoDigits(day)}`;
 }
