@@ -214,7 +214,7 @@ export const nothing = <Type extends CastTarget>(type: Type): TypedColumn<Type, 
   new TypedColumn({ op: "cast", args: [null], to: type });
 
 /** The first value where the condition is true, else the second (also where the condition is null). */
-export function when<const Yes extends Operand, const No extends Operand>(
+export function when<const Yes extends Operand, const No extends Comparable<TypeOf<Yes>>>(
   condition: boolean | Typed<"bool">,
   yes: Yes,
   no: No,

@@ -37,6 +37,7 @@ const plants: Readonly<Record<string, Plant>> = {
       `// ${"TO"}${"DO"}: later\n`,
       `/* ${"FIX"}ME */`,
       `// @ts-${"ignore"}\n`,
+      `// @ts-${"expect"}-error\n`,
       `test.${"skip"}("x", f);`,
       `test("x", { ${"skip"}: true }, f);`,
     ],
