@@ -23,6 +23,7 @@ import {
   VIEW_BYTES,
   VIEW_INLINE_MAX,
 } from "../../kernels/abi.ts";
+import { columnOut, copyBits, type RowChoice } from "./column_out.ts";
 import type { KernelInstance } from "./instance.ts";
 
 export const typeCode: Readonly<Record<DataType, number>> = {
@@ -169,55 +170,20 @@ export class BatchRegion {
 
   /** A standalone copy of rows `[start, end)`. */
   copyOut(start = 0, end = this.rowCount): RecordBatch {
-    const columns = this.schema.map((field, index) => this.#columnOut(field.type, index, start, end));
-    return { schema: this.schema, rowCount: end - start, columns, weights: undefined };
+    return this.#copy({ start, end, indices: undefined }, end - start);
   }
 
-  #columnOut(type: DataType, index: number, start: number, end: number): Column {
-    const validity = this.#validityOut(index, start, end);
-    const data = this.dataAddress(index);
-    const rows = end - start;
-    const buffer = this.kernel.buffer;
-    switch (type) {
-      case "i64":
-      case "timestamp":
-        return { type, values: new BigInt64Array(buffer, data + start * 8, rows).slice(), validity };
-      case "f64":
-        return { type, values: new Float64Array(buffer, data + start * 8, rows).slice(), validity };
-      case "bool": {
-        const bits = new Uint8Array(bitmapBytes(rows));
-        copyBits(this.kernel.bytes().subarray(data), start, end, bits, 0);
-        return { type, bits, validity };
-      }
-      case "utf8":
-        return this.#textOut(data, start, end, validity);
-    }
+  /** A standalone copy of the rows at `indices`, in that order. */
+  copyRows(indices: Uint32Array): RecordBatch {
+    return this.#copy({ start: 0, end: indices.length, indices }, indices.length);
   }
 
-  #validityOut(index: number, start: number, end: number): Uint8Array<ArrayBuffer> | undefined {
-    const address = this.kernel.readU32(this.columnAddress(index) + COLUMN_VALIDITY);
-    if (address === 0) return undefined;
-    const bits = new Uint8Array(bitmapBytes(end - start));
-    copyBits(this.kernel.bytes().subarray(address), start, end, bits, 0);
-    return bits;
-  }
-
-  #textOut(data: number, start: number, end: number, validity: Uint8Array<ArrayBuffer> | undefined): Column {
-    const view = this.kernel.view();
-    const memory = this.kernel.bytes();
-    const offsets = new Int32Array(end - start + 1);
-    for (let row = start; row < end; row++) {
-      const length = view.getUint32(data + row * VIEW_BYTES, true);
-      offsets[row - start + 1] = (offsets[row - start] as number) + length;
-    }
-    const bytes = new Uint8Array(offsets[end - start] as number);
-    for (let row = start; row < end; row++) {
-      const at = data + row * VIEW_BYTES;
-      const length = view.getUint32(at, true);
-      const from = length <= VIEW_INLINE_MAX ? at + 4 : view.getUint32(at + 12, true);
-      bytes.set(memory.subarray(from, from + length), offsets[row - start] as number);
-    }
-    return { type: "utf8", offsets, bytes, validity };
+  #copy(rows: RowChoice, rowCount: number): RecordBatch {
+    const columns = this.schema.map(({ type }, index) => {
+      const validity = this.kernel.readU32(this.columnAddress(index) + COLUMN_VALIDITY);
+      return columnOut(this.kernel, type, this.dataAddress(index), validity, rows);
+    });
+    return { schema: this.schema, rowCount, columns, weights: undefined };
   }
 
   free(): void {
@@ -248,18 +214,4 @@ function wordOf(bytes: Uint8Array, at: number, length: number): number {
   if (length > 2) word |= (bytes[at + 2] as number) << 16;
   if (length > 3) word |= (bytes[at + 3] as number) << 24;
   return word;
-}
-
-/** Copies bits `[start, end)` to the beginning of the target bitmap. */
-function copyBits(from: Uint8Array, start: number, end: number, into: Uint8Array, at: number): void {
-  if ((start & 7) === 0) {
-    into.set(from.subarray(start >>> 3, (end + 7) >>> 3), at);
-    return;
-  }
-  into.fill(0, at, at + bitmapBytes(end - start));
-  for (let bit = start; bit < end; bit++) {
-    if ((((from[bit >>> 3] as number) >>> (bit & 7)) & 1) === 0) continue;
-    const to = at + ((bit - start) >>> 3);
-    into[to] = (into[to] as number) | (1 << ((bit - start) & 7));
-  }
 }

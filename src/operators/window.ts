@@ -5,7 +5,6 @@ import { asOperatorUid, type OperatorUid } from "../base/ids.ts";
 import { corruptionError } from "../base/errors.ts";
 import type { PlainData } from "../base/plain.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
-import { takeRows } from "../batch/take.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { WindowTable } from "../state/window_table.ts";
 import type { BatchReceiver, OperatorContext, Receiver, StatefulOperator } from "./operator.ts";
@@ -44,7 +43,7 @@ export class WindowOperator implements StatefulOperator {
     if (updated.lateCount === 0) return;
     context.countLate(updated.lateCount);
     if (late.length === 0) return;
-    const rows = takeRows(input.copyOut(), updated.lateRows());
+    const rows = input.copyRows(updated.lateRows());
     for (const receiver of late) receiver.write(rows);
   }
 
