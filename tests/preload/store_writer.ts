@@ -33,7 +33,9 @@ async function found(what: string, has: (n: number) => Promise<boolean>): Promis
 const fileOf = (n: number): string => join(directory, `out/${n % 7}/${n}`);
 
 async function hasFile(n: number): Promise<boolean> {
-  return (await platform.files?.list(join(directory, `out/${n % 7}`)).catch(() => []))?.includes(String(n)) === true;
+  const none: readonly string[] = [];
+  const names = await platform.files?.list(join(directory, `out/${n % 7}`)).catch(() => none);
+  return names?.includes(String(n)) === true;
 }
 
 async function round(n: number): Promise<void> {
