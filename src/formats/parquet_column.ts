@@ -34,6 +34,10 @@ export function decodeChunk(bytes: ArrayBuffer, chunk: ChunkFacts, compressors: 
   if (element === undefined || element.type !== metadata.type) {
     throw new Error(`the column is ${metadata.type} here and ${element?.type} in the schema`);
   }
+  // Writers disagree whether the first value is signed, and the decoder would cut it to 31 bits.
+  if (isUnsigned32(element) && metadata.encodings.includes("DELTA_BINARY_PACKED")) {
+    throw new Error("unsigned 32-bit integers encoded as DELTA_BINARY_PACKED are not supported");
+  }
   const { data } = readColumn(
     { view: new DataView(bytes), offset: 0 },
     { groupStart: 0, groupRows: rows, selectStart: 0, selectEnd: rows },
@@ -50,6 +54,11 @@ export function decodeChunk(bytes: ArrayBuffer, chunk: ChunkFacts, compressors: 
   const found = data.reduce((sum, page) => sum + page.length, 0);
   if (found !== rows) throw new Error(`there are ${found} values for ${rows} rows`);
   return data;
+}
+
+function isUnsigned32({ converted_type: converted, logical_type: logical }: SchemaElement): boolean {
+  if (logical?.type === "INTEGER") return logical.bitWidth === 32 && !logical.isSigned;
+  return converted === "UINT_32";
 }
 
 function checkPages(bytes: ArrayBuffer, rows: number): void {
