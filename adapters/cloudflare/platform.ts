@@ -83,10 +83,13 @@ const digest: Digest = {
   },
 };
 
-const jsonLog: LogSink = {
+export const jsonLog: LogSink = {
   write: (level, message, fields) => console.log(JSON.stringify({ level, message, ...fields })),
 };
 
 const terminal: Console = { print: (line) => console.log(line) };
 
 const nobodyListens: StageObserver = { enter: () => undefined };
+
+/** The ports that need no storage, for objects that are not a whole engine. */
+export const workerPorts = { clock, timers, yield: eventLoopYield, entropy, digest };

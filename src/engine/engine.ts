@@ -31,6 +31,13 @@ export interface EngineOptions {
   readonly onChange?: (view: JobView) => void;
 }
 
+export interface SubmitFrom {
+  /** The id of a complete savepoint to start from. */
+  readonly savepoint?: string;
+  /** An unused id, where the deployment has to know it before the job exists (Durable Objects are named by it). */
+  readonly jobId?: string;
+}
+
 /** A job as it is seen from outside. */
 export interface JobView {
   readonly record: JobRecord;
@@ -78,13 +85,13 @@ export class Engine {
   }
 
   /** Starts a job from a spec of unknown shape; throws `spec_invalid` with every problem. */
-  async submit(input: unknown, from: { readonly savepoint?: string } = {}): Promise<JobView> {
+  async submit(input: unknown, from: SubmitFrom = {}): Promise<JobView> {
     const validation = validateJobSpec(input, { embedded: this.#options.embedded === true });
     if (validation.kind === "invalid") throw specError(validation.problems);
     const { spec } = validation;
     const plan = this.#plan(spec);
     connectorsOf(this.#options.connectors, plan.chains[0] as ChainPlan); // refuses what this deployment does not have
-    const jobId = asJobId(hexOf(this.platform.entropy.bytes(16)));
+    const jobId = asJobId(from.jobId ?? hexOf(this.platform.entropy.bytes(16)));
     const branch = asBranchId(hexOf(this.platform.entropy.bytes(8)));
     const nowMs = this.platform.clock.nowMs();
     const record: JobRecord = {
@@ -125,7 +132,7 @@ export class Engine {
 
   cancel(jobId: string): JobView {
     const live = this.#live.get(asJobId(jobId));
-    if (live === undefined) {
+    if (live === undefined || isTerminal(live.runner.state.status)) {
       const { status } = this.job(jobId);
       throw userError("job_not_running", `job ${jobId}`, `the job is ${status} already`);
     }

@@ -1,0 +1,68 @@
+// Millrace's own Worker in real workerd, with calls that carry the token.
+
+import { startWorker } from "./workerd_bundle.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface MillraceWorker {
+  call(method: string, path: string, body?: unknown, contentType?: string, token?: string): Promise<Answer>;
+  bytes(method: string, path: string, body?: Uint8Array): Promise<{ status: number; bytes: Uint8Array }>;
+  /** Waits until the table has at least `count` rows; fails after 30 s. */
+  rowsOf(table: string, count: number): Promise<readonly Record<string, unknown>[]>;
+  dispose(): Promise<void>;
+}
+
+const TOKEN = "a-token-for-tests-only";
+
+export async function startMillraceWorker(
+  options: { readonly token?: string; readonly storagePath?: string } = {},
+): Promise<MillraceWorker> {
+  const worker = await startWorker({
+    entry: "adapters/cloudflare/main.ts",
+    durableObjects: { CELL: "JobCell", LOG: "LogObject", DIRECTORY: "DirectoryObject" },
+    bindings: { MILLRACE_TOKEN: options.token ?? TOKEN },
+    ...(options.storagePath === undefined ? {} : { storagePath: options.storagePath }),
+  });
+
+  const send = async (
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body: string | Uint8Array | undefined,
+  ) =>
+    await worker.dispatchFetch(`http://millrace.test${path}`, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+    });
+
+  const call: MillraceWorker["call"] = async (method, path, body, contentType = "application/json", token = TOKEN) => {
+    const headers: Record<string, string> = { Authorization: `Bearer ${token}` };
+    if (method !== "GET") headers["Content-Type"] = contentType;
+    const response = await send(method, path, headers, body === undefined ? undefined : JSON.stringify(body));
+    return { status: response.status, text: await response.text() };
+  };
+
+  return {
+    call,
+    bytes: async (method, path, body) => {
+      const headers = { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/octet-stream" };
+      const response = await send(method, path, headers, body);
+      return { status: response.status, bytes: new Uint8Array(await response.arrayBuffer()) };
+    },
+    rowsOf: async (table, count) => {
+      const until = Date.now() + 30_000;
+      for (;;) {
+        const answer = await call("GET", `/v1/tables/${table}/rows?limit=10000`);
+        const rows = answer.status === 200 ? (JSON.parse(answer.text) as { rows: Record<string, unknown>[] }).rows : [];
+        if (rows.length >= count) return rows;
+        if (Date.now() > until) throw new Error(`table ${table} has ${rows.length} rows: ${answer.text.slice(0, 500)}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
+    dispose: () => worker.dispose(),
+  };
+}
