@@ -109,7 +109,8 @@ export function sliceChunk(chunk: LogChunk, from: number, bytesMax: number): Log
   return {
     first: chunk.first + skipped,
     lengths: chunk.lengths.slice(skipped, index),
-    bytes: chunk.bytes.subarray(begin, end),
+    // A copy, because a view would take its whole buffer along wherever the page is sent.
+    bytes: chunk.bytes.slice(begin, end),
     multiline: chunk.multiline,
   };
 }
