@@ -45,68 +45,51 @@ export const COLUMN_NAME_EXPECTED =
 /** Checked later, by rules that know the columns. */
 export const anything = (expected: Expected) => v.custom<unknown>(() => true, expected);
 
-type Run = v.Config<v.BaseIssue<unknown>>;
-
-/** A schema of our own: `run` adds its issues to the dataset. */
-function schemaOf<Output>(
-  expected: Expected,
-  run: (
-    dataset: v.UnknownDataset,
-    config: Run,
-    self: v.GenericSchema<unknown, Output>,
-  ) => v.OutputDataset<Output, v.BaseIssue<unknown>>,
-): v.GenericSchema<unknown, Output> & { readonly message: string } {
-  const self: v.GenericSchema<unknown, Output> & { readonly message: string } = {
-    ...(v.custom<Output>(() => true) as v.GenericSchema<unknown, Output>),
-    message: expected,
-    "~run": (dataset, config) => run(dataset, config, self),
-  };
-  return self;
-}
-
-function addIssue(
-  self: v.GenericSchema,
-  dataset: v.OutputDataset<unknown, v.BaseIssue<unknown>>,
-  config: Run,
-  input: unknown,
-  message: string,
-  key?: string,
-): void {
-  const path =
-    key === undefined ? undefined : [{ type: "object", origin: "value", input: {}, key, value: input } as const];
-  v._addIssue(self as never, "value", dataset as never, config as never, { input, message, path } as never);
-}
-
 /** More unknown fields of one object are only counted: looking for near names costs time. */
 const UNKNOWN_FIELDS_MAX = 20;
 
+type Fields = Record<string, unknown>;
+
+const step = (input: Fields, key: string) =>
+  ({ type: "object", origin: "value", input, key, value: input[key] }) as const;
+
+type Making<Output> = v.GenericSchema<unknown, Output>;
+
+const never = <Output>(expected: Expected): Making<Output> => v.custom<Output>(() => false, expected) as Making<Output>;
+
+/** A schema that is chosen or completed by looking at the object that it checks. */
+function objectWith<Output>(expected: Expected, choose: (input: Fields) => Making<Output>) {
+  const schema = v.lazy<Making<Output>>((input) => (isPlainObject(input) ? choose(input) : never<Output>(expected)));
+  return { ...schema, message: expected };
+}
+
 /** An object with exactly these fields. */
 export function closed<const Entries extends v.ObjectEntries>(entries: Entries, expected: Expected) {
-  const inner = v.object(entries, expected);
   const known = Object.keys(entries);
-  return schemaOf<v.InferOutput<typeof inner>>(expected, (dataset, config, self) => {
-    const input = dataset.value;
-    if (!isPlainObject(input)) {
-      addIssue(self, dataset as never, config, input, expected);
-      return dataset as never;
-    }
-    const result = inner["~run"](dataset, config as never);
-    for (const issue of result.issues ?? []) {
-      const missing =
-        issue.path?.length === 1 && issue.path[0].origin === "key" ? String(issue.path[0].key) : undefined;
-      if (missing !== undefined) Object.assign(issue, { message: (entries[missing] as { message?: unknown }).message });
-    }
+  const fields = v.object(entries, (issue) => missingField(issue.path, entries) ?? expected);
+  return objectWith<v.InferOutput<typeof fields>>(expected, (input) => {
     const unknown = Object.keys(input).filter((key) => !known.includes(key));
-    for (const key of unknown.slice(0, UNKNOWN_FIELDS_MAX)) {
-      const hint = `no such field; known are ${allOf(known)}${didYouMean(key, known)}`;
-      addIssue(self, result as never, config, input[key], hint, key);
-    }
-    if (unknown.length > UNKNOWN_FIELDS_MAX) {
-      const text = `${unknown.length - UNKNOWN_FIELDS_MAX} more unknown fields`;
-      addIssue(self, result as never, config, input, `no such fields: ${text}`);
-    }
-    return result as never;
+    if (unknown.length === 0) return fields as Making<v.InferOutput<typeof fields>>;
+    const refuse = v.rawCheck<v.InferOutput<typeof fields>>(({ addIssue }) => {
+      for (const key of unknown.slice(0, UNKNOWN_FIELDS_MAX)) {
+        const message = `no such field; known are ${allOf(known)}${didYouMean(key, known)}`;
+        addIssue({ input: input[key], message, path: [step(input, key)] });
+      }
+      const more = unknown.length - UNKNOWN_FIELDS_MAX;
+      if (more > 0) addIssue({ input, message: `no such fields: ${more} more unknown fields` });
+    });
+    return v.pipe(fields, refuse) as Making<v.InferOutput<typeof fields>>;
   });
+}
+
+type Path = readonly { readonly type: string; readonly origin: string; readonly key?: unknown }[] | undefined;
+
+/** The field's own message says what should be there. */
+function missingField(path: Path, entries: v.ObjectEntries): string | undefined {
+  const last = path?.[0];
+  if (last?.origin !== "key") return undefined;
+  const { message } = entries[String(last.key)] as { readonly message?: unknown };
+  return typeof message === "string" ? message : undefined;
 }
 
 /** One of several objects, told apart by their field `kind`. */
@@ -114,46 +97,30 @@ export function byKind<const Options extends Readonly<Record<string, v.GenericSc
   options: Options,
   expected: Expected,
 ) {
+  type Output = v.InferOutput<Options[keyof Options]>;
   const kinds = Object.keys(options);
-  return schemaOf<v.InferOutput<Options[keyof Options]>>(expected, (dataset, config, self) => {
-    const input = dataset.value;
-    if (!isPlainObject(input)) {
-      addIssue(self, dataset as never, config, input, expected);
-      return dataset as never;
-    }
+  const hint = (found: unknown): string =>
+    `${oneOf(kinds)}${typeof found === "string" ? didYouMean(found, kinds) : ""}`;
+  const noKind = v.object({ kind: v.picklist(kinds, (issue) => hint(issue.input)) }, hint(undefined));
+  return objectWith<Output>(expected, (input) => {
     const kind = kinds.find((one) => one === input["kind"]);
-    if (kind !== undefined) return (options[kind] as v.GenericSchema)["~run"](dataset, config) as never;
-    const near = typeof input["kind"] === "string" ? didYouMean(input["kind"], kinds) : "";
-    addIssue(self, dataset as never, config, input["kind"], `${oneOf(kinds)}${near}`, "kind");
-    return dataset as never;
+    return (kind === undefined ? noKind : options[kind]) as Making<Output>;
   });
 }
 
 /** An object whose keys are column names, in the order in which they are written. */
 export function namedColumns<Item extends v.GenericSchema>(item: Item, most: number, expected: Expected) {
-  return schemaOf<Record<string, v.InferOutput<Item>>>(expected, (dataset, config, self) => {
-    const input = dataset.value;
-    const keys = isPlainObject(input) ? Object.keys(input) : [];
-    if (!isPlainObject(input) || keys.length < 1 || keys.length > most) {
-      addIssue(self, dataset as never, config, input, expected);
-      return dataset as never;
-    }
-    const value: Record<string, unknown> = {};
-    const result = { typed: true, value, issues: undefined } as unknown as v.OutputDataset<never, v.BaseIssue<unknown>>;
-    for (const key of keys) {
-      if (!COLUMN_NAME.test(key)) {
-        addIssue(self, result, config, key, COLUMN_NAME_EXPECTED, key);
-        continue;
+  type Output = Record<string, v.InferOutput<Item>>;
+  return objectWith<Output>(expected, (input) => {
+    const keys = Object.keys(input);
+    if (keys.length < 1 || keys.length > most) return never<Output>(expected);
+    const refuse = v.rawCheck<Output>(({ addIssue }) => {
+      for (const key of keys) {
+        if (!COLUMN_NAME.test(key)) addIssue({ input: key, message: COLUMN_NAME_EXPECTED, path: [step(input, key)] });
       }
-      const one = item["~run"]({ value: input[key] } as never, config);
-      for (const issue of one.issues ?? []) {
-        const step = { type: "object", origin: "value", input, key, value: input[key] } as const;
-        const path = [step, ...(issue.path ?? [])];
-        Object.assign(result, { issues: [...(result.issues ?? []), { ...issue, path }], typed: false });
-      }
-      value[key] = one.value;
-    }
-    return result;
+    });
+    const entries = v.object(Object.fromEntries(keys.map((key) => [key, item])));
+    return v.pipe(entries as unknown as Making<Output>, refuse);
   });
 }
 
