@@ -1,6 +1,7 @@
 // The connectors of a deployment on Workers: no files; logs in objects of their own; tables in the job's own object.
 
 import { userError } from "../../src/base/errors.ts";
+import { generatorSource } from "../../src/connectors/generator_source.ts";
 import { logSink } from "../../src/connectors/log_sink.ts";
 import { logSource } from "../../src/connectors/log_source.ts";
 import type { LogStore } from "../../src/connectors/log_store.ts";
@@ -17,7 +18,7 @@ export function workerConnectors(platform: Platform, logs: LogStore): ConnectorF
         case "log":
           return logSource(logs, node);
         case "generator":
-          throw unavailable(node, "a log");
+          return generatorSource(platform.clock, node);
         case "ndjson_file":
         case "parquet_file":
         case "memory":

@@ -1,6 +1,7 @@
 // The connectors of a deployment on Node, Deno or Bun.
 
 import { type MillraceError, userError } from "../../src/base/errors.ts";
+import { generatorSource } from "../../src/connectors/generator_source.ts";
 import { logSink } from "../../src/connectors/log_sink.ts";
 import { logSource } from "../../src/connectors/log_source.ts";
 import type { LogStore } from "../../src/connectors/log_store.ts";
@@ -39,7 +40,7 @@ export function localConnectors({ platform, logs, memory = new Map() }: Connecto
         case "parquet_file":
           return parquetFileSource(files(node), node);
         case "generator":
-          throw unavailable(node, node.connector.kind, "another source");
+          return generatorSource(platform.clock, node);
       }
     },
     sink: (node) => {
