@@ -40,10 +40,11 @@ export async function writeTail(
   let greeted = false;
   while (!signal.aborted) {
     const page = await log.read(from, EVENT_PAGE_BYTES);
-    if (page.next > from) await write(event("data", encode(joinPage(contentType, page))));
-    if (page.next > from || page.closed || !greeted) {
+    const data = page.next > from ? event("data", encode(joinPage(contentType, page))) : "";
+    if (data !== "" || page.closed || !greeted) {
       cursor = cursorAfter(cursor, clock.nowMs());
-      await write(event("control", control(page.next, page.upToDate, page.closed, cursor)));
+      // In one write: data whose offset is lost on the way would be sent again.
+      await write(data + event("control", control(page.next, page.upToDate, page.closed, cursor)));
       greeted = true;
     }
     from = page.next;
