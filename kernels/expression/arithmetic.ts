@@ -16,7 +16,16 @@ function overflowBits(kind: i32, a: i64, b: i64, result: i64): i64 {
   return kind == ADD ? (a ^ result) & (b ^ result) : (a ^ b) & (a ^ result);
 }
 
-/** Overflow shows in the sign bit, gathered over the pass; only if it shows are the rows looked at one by one. */
+@inline
+function overflowLanes(kind: i32, a: v128, b: v128, result: v128): v128 {
+  if (kind == ADD) return v128.and(v128.xor(a, result), v128.xor(b, result));
+  return v128.and(v128.xor(a, b), v128.xor(a, result));
+}
+
+/**
+ * Two rows a step; after an odd last row comes garbage, which column buffers are padded for. Overflow shows in the
+ * sign bits, gathered over the pass; only if it shows are the rows looked at one by one.
+ */
 @inline
 function addOrSubtract(kind: i32, program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
@@ -26,16 +35,16 @@ function addOrSubtract(kind: i32, program: usize, instruction: usize, rows: u32)
   const a = dataOf(left);
   const b = dataOf(right);
   const results = dataOf(out);
-  let seen: i64 = 0;
-  for (let row: u32 = 0; row < rows; row++) {
+  let seen = i64x2.splat(0);
+  for (let row: u32 = 0; row < rows; row += 2) {
     const at = <usize>row << 3;
-    const x = load<i64>(a + at);
-    const y = load<i64>(b + at);
-    const result = kind == ADD ? x + y : x - y;
-    seen |= overflowBits(kind, x, y, result);
-    store<i64>(results + at, result);
+    const x = v128.load(a + at);
+    const y = v128.load(b + at);
+    const result = kind == ADD ? i64x2.add(x, y) : i64x2.sub(x, y);
+    seen = v128.or(seen, overflowLanes(kind, x, y, result));
+    v128.store(results + at, result);
   }
-  if (seen >= 0) return;
+  if (i64x2.bitmask(seen) == 0) return;
   for (let row: u32 = 0; row < rows; row++) {
     const at = <usize>row << 3;
     const bits = overflowBits(kind, load<i64>(a + at), load<i64>(b + at), load<i64>(results + at));
@@ -71,13 +80,17 @@ export function mulI64(program: usize, instruction: usize, rows: u32): void {
   const left = slotA(program, instruction);
   const right = slotB(program, instruction);
   mergeValidity(out, left, right, rows);
+  const lefts = dataOf(left);
+  const rights = dataOf(right);
+  const results = dataOf(out);
   for (let row: u32 = 0; row < rows; row++) {
     const at = <usize>row << 3;
-    const a = load<i64>(dataOf(left) + at);
-    const b = load<i64>(dataOf(right) + at);
+    const a = load<i64>(lefts + at);
+    const b = load<i64>(rights + at);
     const product = a * b;
-    store<i64>(dataOf(out) + at, product);
-    if (productOverflows(a, b, product) && isActive(program, instruction, row)) fail(program, instruction, row, STATUS_OVERFLOW);
+    store<i64>(results + at, product);
+    if (!productOverflows(a, b, product)) continue;
+    if (isActive(program, instruction, row)) fail(program, instruction, row, STATUS_OVERFLOW);
   }
 }
 
@@ -88,10 +101,13 @@ function divideI64(isDivision: bool, program: usize, instruction: usize, rows: u
   const left = slotA(program, instruction);
   const right = slotB(program, instruction);
   mergeValidity(out, left, right, rows);
+  const lefts = dataOf(left);
+  const rights = dataOf(right);
+  const results = dataOf(out);
   for (let row: u32 = 0; row < rows; row++) {
     const at = <usize>row << 3;
-    const a = load<i64>(dataOf(left) + at);
-    const b = load<i64>(dataOf(right) + at);
+    const a = load<i64>(lefts + at);
+    const b = load<i64>(rights + at);
     let result: i64 = 0;
     if (b == 0) {
       if (isActive(program, instruction, row)) fail(program, instruction, row, STATUS_DIVISION_BY_ZERO);
@@ -104,7 +120,7 @@ function divideI64(isDivision: bool, program: usize, instruction: usize, rows: u
     } else {
       result = isDivision ? a / b : a % b;
     }
-    store<i64>(dataOf(out) + at, result);
+    store<i64>(results + at, result);
   }
 }
 
@@ -119,14 +135,17 @@ export function negI64(program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
   const a = slotA(program, instruction);
   takeValidity(out, a, rows);
+  const data = dataOf(a);
+  const results = dataOf(out);
   for (let row: u32 = 0; row < rows; row++) {
     const at = <usize>row << 3;
-    const value = load<i64>(dataOf(a) + at);
-    store<i64>(dataOf(out) + at, 0 - value);
+    const value = load<i64>(data + at);
+    store<i64>(results + at, 0 - value);
     if (value == i64.MIN_VALUE && isActive(program, instruction, row)) fail(program, instruction, row, STATUS_OVERFLOW);
   }
 }
 
+/** Two rows a step, as above. */
 @inline
 function computeF64(kind: i32, program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
@@ -136,17 +155,16 @@ function computeF64(kind: i32, program: usize, instruction: usize, rows: u32): v
   const a = dataOf(left);
   const b = dataOf(right);
   const results = dataOf(out);
-  for (let row: u32 = 0; row < rows; row++) {
+  for (let row: u32 = 0; row < rows; row += 2) {
     const at = <usize>row << 3;
-    const x = load<f64>(a + at);
-    const y = load<f64>(b + at);
-    let result: f64;
-    if (kind == ADD) result = x + y;
-    else if (kind == SUB) result = x - y;
-    else if (kind == MUL) result = x * y;
-    else if (kind == DIV) result = x / y;
-    else result = x % y;
-    store<f64>(results + at, result);
+    const x = v128.load(a + at);
+    const y = v128.load(b + at);
+    let result: v128;
+    if (kind == ADD) result = f64x2.add(x, y);
+    else if (kind == SUB) result = f64x2.sub(x, y);
+    else if (kind == MUL) result = f64x2.mul(x, y);
+    else result = f64x2.div(x, y);
+    v128.store(results + at, result);
   }
 }
 
@@ -164,16 +182,28 @@ export function divF64(program: usize, instruction: usize, rows: u32): void {
 }
 /** The remainder of truncating division, exact for all values. */
 export function modF64(program: usize, instruction: usize, rows: u32): void {
-  computeF64(4, program, instruction, rows);
+  const out = slotOut(program, instruction);
+  const left = slotA(program, instruction);
+  const right = slotB(program, instruction);
+  mergeValidity(out, left, right, rows);
+  const a = dataOf(left);
+  const b = dataOf(right);
+  const results = dataOf(out);
+  for (let row: u32 = 0; row < rows; row++) {
+    const at = <usize>row << 3;
+    store<f64>(results + at, load<f64>(a + at) % load<f64>(b + at));
+  }
 }
 
 export function negF64(program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
   const a = slotA(program, instruction);
   takeValidity(out, a, rows);
+  const data = dataOf(a);
+  const results = dataOf(out);
   for (let row: u32 = 0; row < rows; row++) {
     const at = <usize>row << 3;
-    store<f64>(dataOf(out) + at, -load<f64>(dataOf(a) + at));
+    store<f64>(results + at, -load<f64>(data + at));
   }
 }
 
@@ -181,9 +211,11 @@ export function i64ToF64(program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
   const a = slotA(program, instruction);
   takeValidity(out, a, rows);
+  const data = dataOf(a);
+  const results = dataOf(out);
   for (let row: u32 = 0; row < rows; row++) {
     const at = <usize>row << 3;
-    store<f64>(dataOf(out) + at, <f64>load<i64>(dataOf(a) + at));
+    store<f64>(results + at, <f64>load<i64>(data + at));
   }
 }
 
@@ -192,13 +224,15 @@ export function f64ToI64(program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
   const a = slotA(program, instruction);
   takeValidity(out, a, rows);
+  const data = dataOf(a);
+  const results = dataOf(out);
   for (let row: u32 = 0; row < rows; row++) {
     const at = <usize>row << 3;
-    const value = load<f64>(dataOf(a) + at);
+    const value = load<f64>(data + at);
     let result: i64 = 0;
     if (value >= -9223372036854775808.0 && value < 9223372036854775808.0) result = <i64>value;
     else if (isActive(program, instruction, row)) fail(program, instruction, row, STATUS_OVERFLOW);
-    store<i64>(dataOf(out) + at, result);
+    store<i64>(results + at, result);
   }
 }
 
@@ -206,14 +240,18 @@ export function boolToI64(program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
   const a = slotA(program, instruction);
   takeValidity(out, a, rows);
-  for (let row: u32 = 0; row < rows; row++) store<i64>(dataOf(out) + (<usize>row << 3), <i64>bitAt(dataOf(a), row));
+  const data = dataOf(a);
+  const results = dataOf(out);
+  for (let row: u32 = 0; row < rows; row++) store<i64>(results + (<usize>row << 3), <i64>bitAt(data, row));
 }
 
 export function boolToF64(program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
   const a = slotA(program, instruction);
   takeValidity(out, a, rows);
-  for (let row: u32 = 0; row < rows; row++) store<f64>(dataOf(out) + (<usize>row << 3), bitAt(dataOf(a), row) ? 1.0 : 0.0);
+  const data = dataOf(a);
+  const results = dataOf(out);
+  for (let row: u32 = 0; row < rows; row++) store<f64>(results + (<usize>row << 3), bitAt(data, row) ? 1.0 : 0.0);
 }
 
 /** Unicode code points: every byte but those that continue a sequence. */
@@ -221,12 +259,14 @@ export function length(program: usize, instruction: usize, rows: u32): void {
   const out = slotOut(program, instruction);
   const a = slotA(program, instruction);
   takeValidity(out, a, rows);
+  const data = dataOf(a);
+  const results = dataOf(out);
   for (let row: u32 = 0; row < rows; row++) {
-    const view = dataOf(a) + (<usize>row << 4);
+    const view = data + (<usize>row << 4);
     const bytes = load<u32>(view);
     const text = textOf(view, bytes);
     let points: i64 = 0;
     for (let at: u32 = 0; at < bytes; at++) points += <i64>((load<u8>(text + at) & 0xc0) != 0x80);
-    store<i64>(dataOf(out) + (<usize>row << 3), points);
+    store<i64>(results + (<usize>row << 3), points);
   }
 }

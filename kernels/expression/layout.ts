@@ -10,7 +10,8 @@
 //                                  literal   PASS_ROWS equal values, never written
 //                                  register  PASS_ROWS values, written by instructions
 //
-//   slot data: i64, timestamp and f64 8 bytes a row, utf8 16-byte views, bool a bitmap; validity: a bitmap, address 0 = all present.
+//   slot data: i64, timestamp and f64 8 bytes a row, utf8 16-byte views, bool a bitmap
+//   validity: a bitmap, address 0 = every row present
 //   Rows beyond the pass's last are garbage in registers, and so is the data of null rows.
 
 export const PASS_ROWS: i32 = 512;

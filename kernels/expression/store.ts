@@ -41,6 +41,10 @@ export function storeI64(program: usize, instruction: usize, start: u32, rows: u
   }
 }
 
+/**
+ * The sign and payload of a computed NaN are the processor's choice: here there is one NaN.
+ * Two rows a step; column buffers are padded.
+ */
 export function storeF64(program: usize, instruction: usize, start: u32, rows: u32): void {
   const column = outputColumn(program, instruction);
   const a = slotA(program, instruction);
@@ -48,12 +52,15 @@ export function storeF64(program: usize, instruction: usize, start: u32, rows: u
   const from = dataOf(a);
   const to = <usize>load<u32>(column, COLUMN_DATA) + (<usize>start << 3);
   storeValidity(column, validity, start, rows);
+  const nan = i64x2.splat(0x7ff8000000000000);
+  for (let row: u32 = 0; row < rows; row += 2) {
+    const at = <usize>row << 3;
+    const values = v128.load(from + at);
+    v128.store(to + at, v128.bitselect(values, nan, f64x2.eq(values, values)));
+  }
+  if (validity == 0) return;
   for (let row: u32 = 0; row < rows; row++) {
-    const value = load<f64>(from + (<usize>row << 3));
-    // The sign and payload of a computed NaN are the processor's choice.
-    let bits: u64 = value == value ? reinterpret<u64>(value) : 0x7ff8000000000000;
-    if (validity != 0 && !bitAt(validity, row)) bits = 0;
-    store<u64>(to + (<usize>row << 3), bits);
+    if (!bitAt(validity, row)) store<i64>(to + (<usize>row << 3), 0);
   }
 }
 
