@@ -1,10 +1,10 @@
 // The REST interface of a local deployment, on a port.
 
-import { readFileSync } from "node:fs";
 import { restApi } from "../../src/api/rest_api.ts";
 import type { Deployment } from "./deployment.ts";
 import { type Listening, serve } from "./serve.ts";
 import { loadToken } from "./token.ts";
+import { millraceVersion } from "./version.ts";
 
 export interface ServerOptions {
   readonly host: string;
@@ -57,10 +57,4 @@ export async function startServer(deployment: Deployment, options: ServerOptions
   };
   const listening = await serve({ fetch, host, port: options.port });
   return { ...listening, url: `http://${shownHost}:${listening.port}`, token, tokenPath };
-}
-
-/** Read from the package itself, so that there is one place to change it. */
-export function millraceVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

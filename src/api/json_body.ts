@@ -2,7 +2,8 @@
 
 import type { Context } from "hono";
 import { textOf } from "../base/bytes.ts";
-import { userError } from "../base/errors.ts";
+import { MillraceError, userError } from "../base/errors.ts";
+import { JsonText } from "../log/json_text.ts";
 import { readBody } from "./body_reader.ts";
 
 /** Deeper than any valid spec: parsers of some runtimes recurse, and a request must not reach their end. */
@@ -34,9 +35,19 @@ export async function readJson(c: Context, bytesMax: number): Promise<unknown> {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    // The engines word this differently; the place of the error is all that matters, and only some of them tell it.
-    throw userError("json_invalid", WHERE, "the body is not valid JSON", { cause });
+    throw userError("json_invalid", WHERE, whyNotJson(bytes), { cause });
   }
+}
+
+/** What is wrong with bytes that JSON.parse refused, in the same words on every runtime: its own differ. */
+export function whyNotJson(bytes: Uint8Array): string {
+  try {
+    new JsonText(bytes, WHERE).records();
+  } catch (error) {
+    if (error instanceof MillraceError) return error.message;
+    throw error;
+  }
+  return "not JSON";
 }
 
 const QUOTE = 0x22;

@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { whyNotJson } from "../../../src/api/json_body.ts";
+import { textOf, utf8 } from "../../../src/base/bytes.ts";
 import { MillraceError, userError } from "../../../src/base/errors.ts";
 import { SPEC_BYTES_MAX } from "../../../src/base/limits.ts";
 
@@ -59,15 +61,15 @@ function parse(file: string, text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw userError("json_invalid", file, `${file} is not valid JSON${placeOfError(text, cause)}`, { cause });
+    throw userError("json_invalid", file, `${file} is ${whyNotJson(utf8(text))}${placeOf(text)}`, { cause });
   }
 }
 
-/** Only some runtimes tell the place, and each in words of its own. */
-function placeOfError(text: string, cause: unknown): string {
-  const at = /position (\d+)/.exec(String(cause))?.[1];
+/** The byte that the sentence names, as people look for it. */
+function placeOf(text: string): string {
+  const at = /^not JSON: at byte (\d+)/.exec(whyNotJson(utf8(text)))?.[1];
   if (at === undefined) return "";
-  const before = text.slice(0, Number(at)).split("\n");
+  const before = textOf(utf8(text).subarray(0, Number(at))).split("\n");
   return ` (line ${before.length}, column ${(before.at(-1) ?? "").length + 1})`;
 }
 

@@ -4,7 +4,8 @@ import process from "node:process";
 import { asMillraceError } from "../../../src/base/errors.ts";
 import { type Deployment, openDeployment } from "../deployment.ts";
 import { detectRuntime } from "../runtime.ts";
-import { millraceVersion, type Server, startServer } from "../server.ts";
+import { type Server, startServer } from "../server.ts";
+import { millraceVersion } from "../version.ts";
 import { deploymentOptions, type ListenOptions } from "./options.ts";
 
 export interface Serving {

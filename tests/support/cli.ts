@@ -1,0 +1,100 @@
+// Runs the command line as the user does: a process of its own, in a directory of its own.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+export const cliPath: string = fileURLToPath(new URL("../../adapters/local/cli/main.ts", import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export class CliProcess {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  #out = "";
+  #err = "";
+  readonly #lines: string[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  constructor(directory: string, args: readonly string[], command: readonly string[] = [process.execPath]) {
+    const [program, ...before] = command as [string, ...string[]];
+    const env = { ...process.env, NO_COLOR: "1" };
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    this.child = spawn(program, [...before, cliPath, ...args], { cwd: directory, env, stdio: [...stdio] });
+    if (this.child.stdout === null || this.child.stderr === null) throw new Error("the output is not piped");
+    this.child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.#out += text;
+    });
+    createInterface({ input: this.child.stdout }).on("line", (line) => {
+      this.#lines.push(line);
+      for (const wake of this.#waiting) wake();
+    });
+    this.child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.#err += text;
+    });
+    this.ended = new Promise((resolve, reject) => {
+      this.child.on("error", reject);
+      this.child.on("close", (code, signal) => resolve({ code, signal, out: this.#out, err: this.#err }));
+    });
+  }
+
+  /** The first line of output that matches, past or future; fails where the process ends without one. */
+  async line(pattern: RegExp): Promise<RegExpExecArray> {
+    for (let at = 0; ; at++) {
+      while (at >= this.#lines.length) await this.#more(pattern);
+      const match = pattern.exec(this.#lines[at] as string);
+      if (match !== null) return match;
+    }
+  }
+
+  async #more(pattern: RegExp): Promise<void> {
+    let wake = (): void => undefined;
+    const line = new Promise<"line">((resolve) => {
+      wake = () => resolve("line");
+    });
+    this.#waiting.add(wake);
+    const known = this.#lines.length;
+    const what = await Promise.race([line, this.ended]);
+    this.#waiting.delete(wake);
+    if (what === "line" || this.#lines.length > known) return;
+    throw new Error(`ended (${what.code}) without a line like ${pattern}:\n${what.out}\n${what.err}`);
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGINT"): Promise<Ended> {
+    this.child.kill(signal);
+    return await this.ended;
+  }
+}
+
+/** A directory that is gone after the test, with what it starts. */
+export class Workplace {
+  readonly path: string = mkdtempSync(join(tmpdir(), "millrace-cli-"));
+  readonly #started: CliProcess[] = [];
+
+  start(...args: readonly string[]): CliProcess {
+    const started = new CliProcess(this.path, args);
+    this.#started.push(started);
+    return started;
+  }
+
+  async run(...args: readonly string[]): Promise<Ended> {
+    return await this.start(...args).ended;
+  }
+
+  async close(): Promise<void> {
+    for (const one of this.#started) {
+      one.child.kill("SIGKILL");
+      await one.ended;
+    }
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
