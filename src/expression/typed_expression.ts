@@ -1,6 +1,7 @@
 // Expressions after checking: every node knows its type and whether it can be null, columns are positions.
 // Invariant: the arguments of a call have exactly the types its operation takes; conversions are explicit `cast` nodes.
 
+import { present } from "../base/assert.ts";
 import type { Value } from "../batch/record_batch.ts";
 import type { DataType } from "../batch/schema.ts";
 import type { OperatorName } from "./expression_spec.ts";
@@ -41,9 +42,10 @@ export function collectColumns(expression: TypedExpression, into: Set<number>): 
 export function moveColumns(expression: TypedExpression, positions: ReadonlyMap<number, number>): TypedExpression {
   if (expression.kind === "literal") return expression;
   if (expression.kind === "column") {
-    const index = positions.get(expression.index);
-    if (index === undefined) throw new RangeError(`column ${expression.name} was dropped although it is read`);
-    return { ...expression, index };
+    return {
+      ...expression,
+      index: present(positions.get(expression.index), `column ${expression.name}, which is read,`),
+    };
   }
   return { ...expression, args: expression.args.map((one) => moveColumns(one, positions)) };
 }

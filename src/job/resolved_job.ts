@@ -3,7 +3,7 @@
 
 import type { Schema } from "../batch/schema.ts";
 import type { TypedExpression } from "../expression/typed_expression.ts";
-import type { AggregateSpec, FilterSpec, ProjectSpec, SinkSpec, SourceSpec, WindowSpec } from "./job_spec.ts";
+import type { FilterSpec, ProjectSpec, SinkSpec, SourceSpec, WindowSpec } from "./job_spec.ts";
 
 export type ResolvedOperator = ResolvedSource | ResolvedFilter | ResolvedProject | ResolvedWindow | ResolvedSink;
 
@@ -55,5 +55,3 @@ export interface ResolvedSink {
   readonly from: ResolvedInput;
   readonly input: Schema;
 }
-
-export type AggregateFunction = AggregateSpec["function"];

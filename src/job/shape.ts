@@ -141,14 +141,14 @@ export function problemsOf(issues: readonly v.BaseIssue<unknown>[], base: string
   });
 }
 
-export function pathText(base: string, items: readonly { readonly type: string; readonly key?: unknown }[]): string {
+function pathText(base: string, items: readonly { readonly type: string; readonly key?: unknown }[]): string {
   let path = base;
   for (const { type, key } of items) path = type === "array" ? `${path}[${String(key)}]` : join(path, String(key));
   return path;
 }
 
 /** A field below a path; a name that is no plain identifier is quoted and cut. */
-export function join(base: string, key: string): string {
+function join(base: string, key: string): string {
   const shown = /^[A-Za-z_$][\w$]{0,63}$/.test(key) ? key : undefined;
   if (shown === undefined) return `${base}[${show(key)}]`;
   return base === "" ? shown : `${base}.${shown}`;

@@ -93,11 +93,11 @@ export function buildChain(
     switch (node.kind) {
       case "filter":
         return new FilterOperator(
-          new FilterKernel(kernel, input, node.where),
+          new FilterKernel(kernel, input, node.where, node.uid),
           receiversFrom(index + 1, node.uid, input),
         );
       case "project": {
-        const project = new ProjectKernel(kernel, input, node.columns);
+        const project = new ProjectKernel(kernel, input, node.columns, node.uid);
         return new ProjectOperator(project, receiversFrom(index + 1, node.uid, project.output));
       }
       case "window": {
