@@ -1,17 +1,18 @@
-// CRC-32 (IEEE 802.3, reflected, polynomial 0xEDB88320), four bytes at a step by four tables.
+// CRC-32 (IEEE 802.3, reflected, polynomial 0xEDB88320), eight bytes at a step by eight tables.
 // It finds bytes that a disk or a store changed; it is no protection against a forger.
 
+/** Table t at 256 t: what a byte becomes after t more zero bytes. */
 const tables = buildTables();
 
-function buildTables(): Uint32Array {
-  const built = new Uint32Array(1024);
+function buildTables(): Int32Array {
+  const built = new Int32Array(2048);
   for (let byte = 0; byte < 256; byte++) {
     let rest = byte;
     for (let bit = 0; bit < 8; bit++) rest = rest & 1 ? (rest >>> 1) ^ 0xedb88320 : rest >>> 1;
     built[byte] = rest;
   }
   for (let byte = 0; byte < 256; byte++) {
-    for (let table = 1; table < 4; table++) {
+    for (let table = 1; table < 8; table++) {
       const before = built[(table - 1) * 256 + byte] as number;
       built[table * 256 + byte] = (before >>> 8) ^ (built[before & 255] as number);
     }
@@ -21,21 +22,26 @@ function buildTables(): Uint32Array {
 
 export function crc32(bytes: Uint8Array): number {
   const length = bytes.byteLength;
-  const whole = length & ~3;
-  let rest = 0xffffffff;
-  let at = 0;
-  for (; at < whole; at += 4) {
+  const whole = length & ~7;
+  const at = (table: number, byte: number): number => tables[table + byte] as number;
+  let rest = -1;
+  let index = 0;
+  for (; index < whole; index += 8) {
     rest ^=
-      (bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24);
+      (bytes[index] as number) |
+      ((bytes[index + 1] as number) << 8) |
+      ((bytes[index + 2] as number) << 16) |
+      ((bytes[index + 3] as number) << 24);
     rest =
-      (tables[768 + (rest & 255)] as number) ^
-      (tables[512 + ((rest >>> 8) & 255)] as number) ^
-      (tables[256 + ((rest >>> 16) & 255)] as number) ^
-      (tables[rest >>> 24] as number);
+      at(1792, rest & 255) ^
+      at(1536, (rest >>> 8) & 255) ^
+      at(1280, (rest >>> 16) & 255) ^
+      at(1024, rest >>> 24) ^
+      at(768, bytes[index + 4] as number) ^
+      at(512, bytes[index + 5] as number) ^
+      at(256, bytes[index + 6] as number) ^
+      at(0, bytes[index + 7] as number);
   }
-  for (; at < length; at++) rest = (rest >>> 8) ^ (tables[(rest ^ (bytes[at] as number)) & 255] as number);
+  for (; index < length; index++) rest = (rest >>> 8) ^ at(0, (rest ^ (bytes[index] as number)) & 255);
   return ~rest >>> 0;
 }

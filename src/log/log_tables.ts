@@ -2,13 +2,13 @@
 //
 //   millrace_logs(name PRIMARY KEY, id, content_type, ttl_seconds, expires_at, touched_ms,
 //                 snapshot_sequence, snapshot)                                             one row a log
-//   millrace_log_<id>(first INTEGER PRIMARY KEY, records, meta, body)                      one row a commit
+//   millrace_log_<id>(first INTEGER PRIMARY KEY, records, bytes, meta, body)               one row a commit
 //
 // - `id` is random and never used again: a log that was deleted and created anew shares nothing with the old one,
 //   and a late write of the old one finds its table gone.
 // - The key of a row is its first sequence, so two writers can never both store a record at one sequence.
 // - No secondary index, no BEGIN, no bigint: the same statements run on libSQL and on a Durable Object, where every
-//   row and every index entry written is paid for. `meta` stands before `body`, so it is read without the body.
+//   row and every index entry written is paid for. What is read often stands before `body`, and without reading it.
 // - Deleting drops the table instead of paying for every row.
 
 import { corruptionError } from "../base/errors.ts";
@@ -59,17 +59,18 @@ export const insertLog = (head: LogHead): SqlStatement[] => [
     head.snapshot,
   ),
   statement(
-    `CREATE TABLE ${tableOf(head.id)} (first INTEGER PRIMARY KEY, records INTEGER NOT NULL, meta TEXT NOT NULL,` +
-      " body BLOB NOT NULL)",
+    `CREATE TABLE ${tableOf(head.id)} (first INTEGER PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL,` +
+      " meta TEXT NOT NULL, body BLOB NOT NULL)",
   ),
 ];
 
 /** Fails where another row has the same first sequence, or where the log is gone. */
 export const insertRow = (id: string, row: PackedRow, meta: string): SqlStatement =>
   statement(
-    `INSERT INTO ${tableOf(id)} (first, records, meta, body) VALUES (?, ?, ?, ?)`,
+    `INSERT INTO ${tableOf(id)} (first, records, bytes, meta, body) VALUES (?, ?, ?, ?, ?)`,
     row.first,
     row.records,
+    row.body.byteLength,
     meta,
     row.body,
   );
@@ -137,12 +138,12 @@ export interface RowSize {
   readonly bodyBytes: number;
 }
 
-/** Sizes of the rows from the one that holds `from` on; SQLite answers this without reading the bodies. */
+/** Sizes of the rows from the one that holds `from` on. */
 export async function querySizes(database: SqlDatabase, id: string, from: number, limit: number): Promise<RowSize[]> {
   const table = tableOf(id);
   const rows = await database.query(
     statement(
-      `SELECT first, length(body) FROM ${table} WHERE records > 0 AND first >=` +
+      `SELECT first, bytes FROM ${table} WHERE records > 0 AND first >=` +
         ` (SELECT coalesce(max(first), 0) FROM ${table} WHERE first <= ?) ORDER BY first LIMIT ?`,
       from,
       limit,
