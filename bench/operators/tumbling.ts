@@ -53,7 +53,11 @@ export interface MeasureOptions {
   readonly checkRows: number;
 }
 
-export async function measureTumbling(run: RunMillrace, its: TumblingCase, options: MeasureOptions): Promise<TumblingFigures> {
+export async function measureTumbling(
+  run: RunMillrace,
+  its: TumblingCase,
+  options: MeasureOptions,
+): Promise<TumblingFigures> {
   await compareResults(run, { ...its, rows: Math.min(its.rows, options.checkRows) });
   const data = generate(its);
   const slowRows = Math.min(its.rows, options.slowRows);
@@ -113,7 +117,15 @@ function runTwin(data: TumblingData): number {
   const twin = new WindowTwin(tumblingSchema, tumblingConfig);
   twin.update(rows, watermarks);
   for (const row of twin.fire(WATERMARK_MAX)) {
-    const [start, , key, count, sum, min, max] = row.map(Number) as [number, number, number, number, number, number, number];
+    const [start, , key, count, sum, min, max] = row.map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     addGroup(fingerprint, key, start, count, sum, min, max);
   }
   return rows.length / seconds() / 1e6;
@@ -136,7 +148,12 @@ export const runAtTable =
 if (import.meta.main) {
   const rows = Number(process.argv[2] ?? 20_000_000);
   const run = runAtTable(loadKernels());
-  for (const [keys, distribution] of [[100, "zipf"], [10_000, "uniform"], [1_000_000, "uniform"], [1_000_000, "zipf"]] as const) {
+  for (const [keys, distribution] of [
+    [100, "zipf"],
+    [10_000, "uniform"],
+    [1_000_000, "uniform"],
+    [1_000_000, "zipf"],
+  ] as const) {
     const options = { rounds: 5, slowRows: rows / 5, checkRows: 500_000 };
     const one = await measureTumbling(run, { rows, keys, distribution }, options);
     const speed = (value: number): string => value.toFixed(1).padStart(6);

@@ -69,7 +69,8 @@ export function generate(its: TumblingCase): TumblingData {
   const logKeys = Math.log(its.keys);
   for (let row = 0; row < its.rows; row++) {
     const draw = random.nextU32() / 4294967296;
-    keyWords[row * 2] = its.distribution === "zipf" ? Math.floor(Math.exp(draw * logKeys)) : Math.floor(draw * its.keys) + 1;
+    keyWords[row * 2] =
+      its.distribution === "zipf" ? Math.floor(Math.exp(draw * logKeys)) : Math.floor(draw * its.keys) + 1;
     const at = START_MS + Math.floor(row * msPerRow) - random.below(JITTER_MS + 1);
     const clamped = Math.max(at, START_MS);
     timeWords[row * 2] = clamped >>> 0;

@@ -1,7 +1,7 @@
 // Contestant: DuckDB in memory on one thread over the same rows, loaded before the clock starts. It holds all
 // windows at once and hands out one row: writing its groups out is not in its time.
 
-import { BIGINT, DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from "@duckdb/node-api";
+import { BIGINT, type DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from "@duckdb/node-api";
 import { startCoreClock } from "./core_seconds.ts";
 import { type Fingerprint, type Outcome, type TumblingData, WINDOW_MS } from "./tumbling_data.ts";
 

@@ -9,7 +9,15 @@ import { attachWatermarks, type SplitTime } from "../../src/state/attach_waterma
 import { WindowTable, type WindowTableConfig } from "../../src/state/window_table.ts";
 import { WATERMARK_MAX, WATERMARK_MIN } from "../../src/time/window.ts";
 import { startCoreClock } from "./core_seconds.ts";
-import { addGroup, emptyFingerprint, type Fingerprint, JITTER_MS, type Outcome, type TumblingData, WINDOW_MS } from "./tumbling_data.ts";
+import {
+  addGroup,
+  emptyFingerprint,
+  type Fingerprint,
+  JITTER_MS,
+  type Outcome,
+  type TumblingData,
+  WINDOW_MS,
+} from "./tumbling_data.ts";
 
 export const tumblingSchema: Schema = [field("key", "i64"), field("time", "timestamp"), field("value", "i64")];
 
@@ -35,7 +43,12 @@ export interface TableOutcome extends Outcome {
 }
 
 /** `checkpoints` are spread evenly over the run: gathered, and completed at once. */
-export function runTable(kernels: WebAssembly.Module, data: TumblingData, checkpoints: number, check: boolean): TableOutcome {
+export function runTable(
+  kernels: WebAssembly.Module,
+  data: TumblingData,
+  checkpoints: number,
+  check: boolean,
+): TableOutcome {
   const kernel = new KernelInstance(kernels, 1024 * 1024 * 1024);
   const input = new BatchRegion(kernel, tumblingSchema);
   const table = new WindowTable(kernel, input, tumblingConfig);
@@ -73,5 +86,6 @@ export function runTable(kernels: WebAssembly.Module, data: TumblingData, checkp
 function fingerprintRows(output: BatchRegion, rows: number, into: Fingerprint): void {
   const columns = output.schema.map((_, index) => output.int64(index));
   const at = (column: number, row: number): number => Number((columns[column] as BigInt64Array)[row]);
-  for (let row = 0; row < rows; row++) addGroup(into, at(2, row), at(0, row), at(3, row), at(4, row), at(5, row), at(6, row));
+  for (let row = 0; row < rows; row++)
+    addGroup(into, at(2, row), at(0, row), at(3, row), at(4, row), at(5, row), at(6, row));
 }

@@ -42,10 +42,12 @@ import {
 } from "./layout";
 import { addMark, reserveMark } from "./marks";
 
+export const TAG_FACTOR: u32 = 0x9e3779b1;
+
 /** 1..255; 0 means an empty slot. Other bits of the hash than those that choose group and bucket prevail. */
 @inline
 export function tagOf(hash: u32): u32 {
-  return max<u32>((hash * 0x9e3779b1) >> 24, 1);
+  return max<u32>((hash * TAG_FACTOR) >> 24, 1);
 }
 
 @inline

@@ -15,7 +15,6 @@ import {
 import { hashFixed, hashFixedKeys, hashNull, hashView, NULL_LENGTH } from "../hash/key_hash";
 import { mr_alloc, mr_free } from "../memory/allocator";
 import {
-  KEY_COMPOSITE,
   KEY_FIXED,
   KEY_NULLABLE,
   KEY_TEXT,

@@ -33,7 +33,7 @@ export const GROUP_SHIFT: u32 = 5;
 export const BUCKET_BYTES: u32 = 64;
 export const BUCKET_SHIFT: u32 = 6;
 export const BUCKET_TAGS: usize = 48;
-export const BUCKET_SLOTS: i32 = 0xfff; // one bit a slot
+export const BUCKET_SLOTS: i32 = 0xfff; // one bit a slot; tags beyond are 0 and never looked for
 export const BUCKET_NONE: i32 = 0x8000; // slot 15 reads as address 0
 export const BUCKET_LOAD: u32 = 8; // entries a bucket on average before the index grows
 
@@ -113,6 +113,9 @@ export const TABLE_CHANGED: usize = 136; // gathered {entry, pane} pairs in key 
 export const TABLE_CHANGED_BYTES: usize = 140;
 export const TABLE_CHANGED_COUNT: usize = 144;
 export const TABLE_CHANGED_NEXT: usize = 148;
+export const TABLE_CACHE: usize = 152; // cells in front of one small pane, 0 = none
+export const TABLE_CACHE_PANE: usize = 156;
+export const TABLE_CACHE_EPOCH: usize = 160;
 // The host keeps to the lengths of these lists (src/state/window_plan.ts).
 export const TABLE_KEYS: usize = 256; // 16 x {column, type, nullable, 0}
 export const TABLE_FOLDS: usize = 512; // 64 x {column, flags, offset, 0}
@@ -135,6 +138,13 @@ export const SUM_FLOAT: u32 = 3;
 export const AVERAGE_INTEGER: u32 = 4;
 export const AVERAGE_FLOAT: u32 = 5;
 
+// | key u64 | entry u32 | 0 |, at the high bits of key * CACHE_FACTOR. Far more cells than keys, so that few collide;
+// only the cells in use occupy the processor's cache.
+export const CACHE_BYTES: u32 = 65536;
+export const CACHE_FACTOR: u64 = 0x9e3779b97f4a7c15;
+export const CACHE_SHIFT: u64 = 52;
+export const CACHE_ENTRIES_MAX: u32 = 512;
+
 // One pass handles up to 512 rows; its temporaries lie in the kernels' scratch (from 1024).
 export const PASS_ROWS: u32 = 512;
 export const PASS_KEYS: usize = 1024; // 512 x 16
@@ -145,6 +155,9 @@ export const PASS_PANES: usize = 15360;
 export const PASS_VALUES: usize = 17408; // 512 x 8
 export const PASS_PRESENT_ENTRIES: usize = 21504;
 export const PASS_PRESENT_ROWS: usize = 23552;
+export const PASS_TAGS: usize = 25600; // u32 each, the tag in the low byte
+export const PASS_GROUPS: usize = 27648; // u32 each, bytes from the pane's first group
+export const PASS_MISSES: usize = 29696; // u32 each, places in the pass
 
 // One output batch: which entry and which pane each row is.
 export const OUT_ROWS_MAX: u32 = 4096;

@@ -17,6 +17,7 @@ import {
   PANE_NEXT,
   PANE_PREVIOUS,
   PANE_START,
+  TABLE_CACHE_PANE,
   TABLE_CURRENT_PANE,
   TABLE_EMPTY_BUCKET,
   TABLE_ENTRIES,
@@ -24,7 +25,6 @@ import {
   TABLE_GROUP_COUNT,
   TABLE_LAST_PANE,
   TABLE_LONG_KEY_BYTES,
-  TABLE_OFFSET,
   TABLE_PANE_CACHE,
   TABLE_PANE_CACHE_SHIFT,
   TABLE_SIZE,
@@ -107,6 +107,7 @@ export function dropFirstPane(table: usize): void {
   if (next == 0) store<u32>(table, 0, TABLE_LAST_PANE);
   else store<u32>(next, 0, PANE_PREVIOUS);
   if (load<u32>(table, TABLE_CURRENT_PANE) == <u32>pane) store<u32>(table, 0, TABLE_CURRENT_PANE);
+  if (load<u32>(table, TABLE_CACHE_PANE) == <u32>pane) store<u32>(table, 0, TABLE_CACHE_PANE);
   const slot = cacheSlot(table, load<i64>(pane, PANE_START));
   if (load<u32>(slot) == <u32>pane) store<u32>(slot, 0);
 

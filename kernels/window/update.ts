@@ -37,6 +37,7 @@ import {
 import { lookUp } from "../table/lookup";
 import { foldRows } from "./fold";
 import { paneAt, timeIntoWindow, windowFits } from "./panes";
+import { aggregateCached, foldsOneInteger, isCached, lookUpCached } from "./small_pane";
 
 /** Whether all rows lie in the pane's window and none is late. `watermarks` may be 0. */
 function allInPane(times: usize, watermarks: usize, count: u32, start: i64, end: i64): bool {
@@ -46,23 +47,29 @@ function allInPane(times: usize, watermarks: usize, count: u32, start: i64, end:
   let outside = i64x2.splat(0);
   const starts = i64x2.splat(start);
   const lasts = i64x2.splat(last);
-  for (; row + 2 <= count; row += 2) {
-    const into = i64x2.sub(v128.load(times + ((<usize>row) << 3)), starts);
-    outside = v128.or(outside, v128.or(into, i64x2.sub(lasts, into)));
+  for (; row + 4 <= count; row += 4) {
+    const at = times + ((<usize>row) << 3);
+    const into = i64x2.sub(v128.load(at), starts);
+    const more = i64x2.sub(v128.load(at, 16), starts);
+    outside = v128.or(outside, v128.or(v128.or(into, i64x2.sub(lasts, into)), v128.or(more, i64x2.sub(lasts, more))));
   }
   if ((i64x2.extract_lane(outside, 0) | i64x2.extract_lane(outside, 1)) < 0) return false;
-  if (row < count) {
+  for (; row < count; row++) {
     const into: i64 = load<i64>(times + ((<usize>row) << 3)) - start;
     if ((into | (last - into)) < 0) return false;
   }
   if (watermarks == 0) return true;
   let late = i64x2.splat(0);
   const ends = i64x2.splat(end);
-  for (row = 0; row + 2 <= count; row += 2) {
-    late = v128.or(late, i64x2.ge_s(v128.load(watermarks + ((<usize>row) << 3)), ends));
+  for (row = 0; row + 4 <= count; row += 4) {
+    const at = watermarks + ((<usize>row) << 3);
+    late = v128.or(late, v128.or(i64x2.ge_s(v128.load(at), ends), i64x2.ge_s(v128.load(at, 16), ends)));
   }
   if (v128.any_true(late)) return false;
-  return row == count || load<i64>(watermarks + ((<usize>row) << 3)) < end;
+  for (; row < count; row++) {
+    if (load<i64>(watermarks + ((<usize>row) << 3)) >= end) return false;
+  }
+  return true;
 }
 
 @inline
@@ -133,9 +140,19 @@ function aggregate(
     } else {
       keys = prepareKeys(table, batch, rowNumbers, first, count, false);
     }
-    hashKeys(table, keys, part);
-    const found = lookUp(table, pane, panes, keys, rowNumbers, first, part, epoch);
-    if (!foldRows(table, batch, rowNumbers, first, found)) return false;
+    const cached = panes == 0 && isCached(table, pane);
+    const folded = cached && foldsOneInteger(table);
+    let found: u32;
+    if (folded) {
+      found = aggregateCached(table, batch, pane, keys, first, part, epoch);
+    } else if (cached) {
+      found = lookUpCached(table, pane, keys, part, epoch);
+    } else {
+      hashKeys(table, keys, part);
+      found = lookUp(table, pane, panes, keys, part, epoch);
+    }
+    if (found < part) store<u32>(CONTROL_DETAIL, rowAt(rowNumbers, first, found));
+    if (!folded && !foldRows(table, batch, rowNumbers, first, found)) return false;
     store<u64>(CONTROL_ROWS_AGGREGATED, load<u64>(CONTROL_ROWS_AGGREGATED) + <u64>found);
     if (found < part) return false;
     count -= part;

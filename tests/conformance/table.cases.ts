@@ -194,6 +194,38 @@ export const cases: readonly Case[] = [
     equal(addresses(second.table.gather(3)), ["0 1", "0 2"], "delta");
   }),
 
+  test("a key that is restored between two updates of an epoch is marked again by the second", (context) => {
+    const windows = fixture(context.kernels);
+    windows.update(1, [row(1n, 1n, 5n), row(2n, 1n)]);
+    const state = windows.table.gather(0);
+    windows.table.completed(1);
+    windows.update(2, [row(1n, 1n, 7n)]);
+    for (const batch of state) windows.table.restore(batch);
+    equal(windows.table.gather(1), [], "the restored rows replaced the change");
+    windows.update(2, [row(1n, 1n, 9n)]);
+    equal(addresses(windows.table.gather(1)), ["0 1"], "delta");
+    equal(
+      sorted(windows.fire(LAST_WATERMARK)),
+      sorted([
+        [0n, 10n, 1n, 2n, 14n],
+        [0n, 10n, 2n, 1n, 1n],
+      ]),
+      "rows",
+    );
+  }),
+
+  test("keys that grow from few to many within one window are folded without a seam", (context) => {
+    const windows = fixture(context.kernels);
+    const keys = range(0, 1200);
+    for (const key of keys) windows.update(1, [row(key * 977n, 1n), row(0n, 1n)]);
+    windows.update(
+      1,
+      keys.map((key) => row(key * 977n, 1n)),
+    );
+    const wanted = keys.map((key) => [0n, 10n, key * 977n, key === 0n ? 1202n : 2n, key === 0n ? 1202n : 2n]);
+    equal(sorted(windows.fire(LAST_WATERMARK)), sorted(wanted), "rows");
+  }),
+
   test("restoring leaves out closed windows and other tasks' key groups", (context) => {
     const first = fixture(context.kernels);
     first.update(
