@@ -229,17 +229,18 @@ function insertEntry(kind: u32, table: usize, pane: usize, group: usize, hash: u
   return entry;
 }
 
-/** The key's entry, found or made, and marked with `epoch` (0 = unmarked); 0 where memory is used up. */
+/**
+ * The key's entry, found or made, and marked with `epoch`; 0 where memory is used up. Epoch 0 leaves a new entry
+ * unmarked and an old one with the mark it has: taking it away would let the same epoch mark the entry twice.
+ */
 @inline
 export function resolveEntry(kind: u32, table: usize, pane: usize, group: usize, hash: u32, key: usize, epoch: u32): usize {
   const entry = findEntry(kind, group, hash, key);
   if (entry == 0) return insertEntry(kind, table, pane, group, hash, key, epoch);
   const epochAt = entry + keyBytesOf(kind);
-  if (load<u32>(epochAt) != epoch) {
-    if (epoch != 0) {
-      if (!reserveMark(pane, epoch)) return 0;
-      addMark(pane, entry);
-    }
+  if (epoch != 0 && load<u32>(epochAt) != epoch) {
+    if (!reserveMark(pane, epoch)) return 0;
+    addMark(pane, entry);
     store<u32>(epochAt, epoch);
   }
   return entry;

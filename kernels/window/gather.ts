@@ -29,7 +29,6 @@ import {
   PASS_HASHES,
   PASS_KEYS,
   PASS_ROWS,
-  TABLE_CACHE_PANE,
   TABLE_CHANGED,
   TABLE_CHANGED_BYTES,
   TABLE_CHANGED_COUNT,
@@ -253,7 +252,6 @@ export function mr_window_restore(table: u32, batch: u32, epoch: u32): void {
   const t = <usize>table;
   const rows = load<u32>(<usize>batch + BATCH_ROWS);
   store<u32>(CONTROL_STATUS, STATUS_OK);
-  store<u32>(t, 0, TABLE_CACHE_PANE); // entries may change their epoch
   let first: u32 = 0;
   while (first < rows) {
     let count = min<u32>(PASS_ROWS, rows - first);

@@ -2,8 +2,8 @@
 // index, and, where there is one column of integers, folding in the same loop. Measured at 100 keys, this halves the
 // time a row takes.
 //
-// Invariant: the cache holds entries of one pane, all marked with one epoch; it is emptied when either changes, when
-// the pane is dropped and when state is restored.
+// Invariant: the cache holds entries of one pane, all marked with one epoch; it is emptied when either changes and when
+// the pane is dropped.
 
 import { COLUMN_DATA, STATUS_FOREIGN_KEY_GROUP, STATUS_OUT_OF_MEMORY, STATUS_OVERFLOW } from "../abi";
 import { hashFixed } from "../hash/key_hash";

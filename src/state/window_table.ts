@@ -240,7 +240,10 @@ export class WindowTable {
       const message = `state has columns (${names(batch.schema)}); this operator keeps (${names(this.stateSchema)})`;
       throw corruptionError("state_schema_mismatch", this.#where, message);
     }
-    if (epoch !== 0) this.#epochLatest = Math.max(this.#epochLatest, epoch);
+    if (epoch !== 0) {
+      assert(epoch >= this.#epochLatest && epoch > this.#epochCompleted, "epochs never go back");
+      this.#epochLatest = epoch;
+    }
     const region = this.#regionOfState();
     for (let start = 0; start < batch.rowCount; start += STATE_ROWS) {
       region.load(batch, start, Math.min(start + STATE_ROWS, batch.rowCount));
