@@ -6,6 +6,7 @@ import { engineGateway } from "../../src/api/engine_gateway.ts";
 import type { JobGateway } from "../../src/api/gateway.ts";
 import { externalError } from "../../src/base/errors.ts";
 import type { MemoryInputs } from "../../src/connectors/memory_source.ts";
+import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { SqlLogDirectory } from "../../src/log/log_directory.ts";
 import { logStoreOf } from "../../src/log/log_store.ts";
@@ -28,6 +29,8 @@ export interface DeploymentOptions {
   readonly stages?: StageObserver;
   readonly synchronous?: "full" | "normal";
   readonly memory?: MemoryInputs;
+  /** For a program that embeds Millrace and has connectors of its own: gets the built-in ones, gives those to use. */
+  readonly connectors?: (builtIn: ConnectorFactory) => ConnectorFactory;
 }
 
 export interface Deployment {
@@ -58,7 +61,8 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
     const { database, clock, timers, entropy } = platform;
     const logs = new SqlLogDirectory({ database, clock, timers, yield: platform.yield, entropy });
     const memory = options.memory ?? new Map();
-    const connectors = localConnectors({ platform, logs: logStoreOf(logs), memory });
+    const builtIn = localConnectors({ platform, logs: logStoreOf(logs), memory });
+    const connectors = options.connectors?.(builtIn) ?? builtIn;
     const embedded = memory.size > 0;
     const engine = new Engine(platform, {
       connectors,
