@@ -1,4 +1,4 @@
-// Runs the command line as the user does: a process of its own, in a directory of its own.
+// Programs as a user starts them: processes of their own, read line by line; the command line of Millrace above all.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,7 +17,14 @@ export interface Ended {
   readonly err: string;
 }
 
-export class CliProcess {
+export interface Program {
+  readonly command: readonly [program: string, ...args: readonly string[]];
+  readonly directory: string;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** In a process group of its own, so that what it starts in turn can be stopped with it. */
+export class LineProcess {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
   #out = "";
@@ -25,11 +32,10 @@ export class CliProcess {
   readonly #lines: string[] = [];
   readonly #waiting = new Set<() => void>();
 
-  constructor(directory: string, args: readonly string[], command: readonly string[] = [process.execPath]) {
-    const [program, ...before] = command as [string, ...string[]];
-    const env = { ...process.env, NO_COLOR: "1" };
-    const stdio = ["ignore", "pipe", "pipe"] as const;
-    this.child = spawn(program, [...before, cliPath, ...args], { cwd: directory, env, stdio: [...stdio] });
+  constructor({ command, directory, environment }: Program) {
+    const [program, ...args] = command;
+    const env = environment ?? { ...process.env, NO_COLOR: "1" };
+    this.child = spawn(program, args, { cwd: directory, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     if (this.child.stdout === null || this.child.stderr === null) throw new Error("the output is not piped");
     this.child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.#out += text;
@@ -70,18 +76,27 @@ export class CliProcess {
   }
 
   async stop(signal: NodeJS.Signals = "SIGINT"): Promise<Ended> {
-    this.child.kill(signal);
+    this.#kill(signal);
     return await this.ended;
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    if (this.child.pid === undefined || this.child.exitCode !== null) return;
+    try {
+      process.kill(-this.child.pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
   }
 }
 
 /** A directory that is gone after the test, with what it starts. */
 export class Workplace {
   readonly path: string = mkdtempSync(join(tmpdir(), "millrace-cli-"));
-  readonly #started: CliProcess[] = [];
+  readonly #started: LineProcess[] = [];
 
-  start(...args: readonly string[]): CliProcess {
-    const started = new CliProcess(this.path, args);
+  start(...args: readonly string[]): LineProcess {
+    const started = new LineProcess({ command: [process.execPath, cliPath, ...args], directory: this.path });
     this.#started.push(started);
     return started;
   }
@@ -92,8 +107,7 @@ export class Workplace {
 
   async close(): Promise<void> {
     for (const one of this.#started) {
-      one.child.kill("SIGKILL");
-      await one.ended;
+      await one.stop("SIGKILL");
     }
     rmSync(this.path, { recursive: true, force: true });
   }
