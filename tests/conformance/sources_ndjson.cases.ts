@@ -103,6 +103,16 @@ export const cases: readonly Case[] = [
     equal(flat(await readAll(context.kernels, source(files, ["blank.ndjson"], 2), whole)), []);
   }),
 
+  test("a line that starts right at a boundary belongs to the range behind it", async (context) => {
+    const files = new MemoryFiles();
+    await files.writeAtomically("f", utf8('{"id":1,"ratio":1}\n{"id":2,"ratio":2}\n{"id":3,"ratio":3}\n'));
+    const results = await readAll(context.kernels, source(files, ["f"], 3), whole);
+    equal(
+      results.map(({ rows }) => rows.map((row) => row[0])),
+      [[1n], [2n], [3n]],
+    );
+  }),
+
   test("a split boundary on any byte of the file splits between the same lines", async (context) => {
     const files = new MemoryFiles();
     const text = '{"id":1,"ratio":1}\n{"id":2,"ratio":2}\n\n{"id":3,"ratio":3}\n';
@@ -183,6 +193,12 @@ export const cases: readonly Case[] = [
     ok(/it has \d+ bytes, and had at least \d+/.test(shrunk.message), shrunk.message);
     await files.writeAtomically("x.ndjson", utf8(linesOf(50, 90).join("\n")));
     await rejects(reopen, "source_changed");
+    const likeIt = linesOf(0, 10).join("\n").replaceAll("skipped", "Skipped");
+    await files.writeAtomically("x.ndjson", utf8(likeIt));
+    ok(
+      (await rejects(reopen, "source_changed")).message.includes("its bytes from 0 on are others"),
+      "the same lengths",
+    );
     await files.remove("x.ndjson");
     equal((await rejects(reopen, "file_not_found")).where, "x.ndjson");
     await rejects(() => connector.enumerate(), "file_not_found");
