@@ -225,6 +225,37 @@ export const cases: readonly Case[] = [
     equal(sorted(windows.fire(LAST_WATERMARK)), sorted(wanted), "rows");
   }),
 
+  test("a window that takes the memory of a fired one within the same epoch starts from nothing", (context) => {
+    const windows = fixture(context.kernels);
+    const keys = range(0, 50);
+    for (let round = 0; round < 2; round++)
+      windows.update(
+        1,
+        keys.map((key) => row(key, 1n, 100n)),
+      );
+    windows.fire(10n);
+    const reversed = [...keys].reverse();
+    for (let round = 0; round < 2; round++)
+      windows.update(
+        1,
+        reversed.map((key) => row(key, 11n, key)),
+      );
+    equal(sorted(windows.fire(LAST_WATERMARK)), sorted(keys.map((key) => [10n, 20n, key, 2n, 2n * key])), "rows");
+  }),
+
+  test("completing an epoch gives the memory of its marks back", (context) => {
+    const kernel = new KernelInstance(context.kernels, 64 * MEBIBYTE);
+    const windows = new WindowFixture(kernel, schema, config);
+    windows.update(
+      1,
+      range(0, 3000).map((key) => row(key, 1n)),
+    );
+    windows.table.gather(0);
+    const marked = kernel.heapUsedBytes;
+    windows.table.completed(1);
+    ok(kernel.heapUsedBytes <= marked - 3000 * 4, `${marked - kernel.heapUsedBytes} bytes were given back`);
+  }),
+
   test("restoring leaves out closed windows and other tasks' key groups", (context) => {
     const first = fixture(context.kernels);
     first.update(
