@@ -7,9 +7,15 @@ export interface Answer {
   readonly text: string;
 }
 
+export interface AnswerWithHeaders extends Answer {
+  header(name: string): string | null;
+}
+
 export interface MillraceWorker {
   call(method: string, path: string, body?: unknown, contentType?: string, token?: string): Promise<Answer>;
   bytes(method: string, path: string, body?: Uint8Array): Promise<{ status: number; bytes: Uint8Array }>;
+  /** A call with headers of its own; the answer's can be asked for. */
+  send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<AnswerWithHeaders>;
   /** Waits until the table has at least `count` rows; fails after 30 s. */
   rowsOf(table: string, count: number): Promise<readonly Record<string, unknown>[]>;
   dispose(): Promise<void>;
@@ -18,10 +24,10 @@ export interface MillraceWorker {
 const TOKEN = "a-token-for-tests-only";
 
 export async function startMillraceWorker(
-  options: { readonly token?: string; readonly storagePath?: string } = {},
+  options: { readonly token?: string; readonly storagePath?: string; readonly entry?: string } = {},
 ): Promise<MillraceWorker> {
   const worker = await startWorker({
-    entry: "adapters/cloudflare/main.ts",
+    entry: options.entry ?? "adapters/cloudflare/main.ts",
     durableObjects: { CELL: "JobCell", LOG: "LogObject", DIRECTORY: "DirectoryObject" },
     bindings: { MILLRACE_TOKEN: options.token ?? TOKEN },
     ...(options.storagePath === undefined ? {} : { storagePath: options.storagePath }),
@@ -52,6 +58,11 @@ export async function startMillraceWorker(
       const headers = { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/octet-stream" };
       const response = await send(method, path, headers, body);
       return { status: response.status, bytes: new Uint8Array(await response.arrayBuffer()) };
+    },
+    send: async (method, path, headers, body) => {
+      const response = await send(method, path, { Authorization: `Bearer ${TOKEN}`, ...headers }, body);
+      const header = (name: string): string | null => response.headers.get(name);
+      return { status: response.status, text: await response.text(), header };
     },
     rowsOf: async (table, count) => {
       const until = Date.now() + 30_000;
