@@ -26,11 +26,18 @@ export function describePart(
   scope: PartScope,
   checkpoint: CheckpointId,
   bytes: Uint8Array,
-  rowCount: number,
+  content: { readonly rowCount: number; readonly expiresAt: bigint | undefined },
 ): PartRef {
   const sha256 = sha256Hex(digest, bytes);
   const name = partName(scope.jobId, scope.branch, scope.generation, checkpoint, sha256);
-  return { name, byteLength: bytes.byteLength, sha256, rowCount };
+  const { rowCount, expiresAt } = content;
+  return {
+    name,
+    byteLength: bytes.byteLength,
+    sha256,
+    rowCount,
+    expiresAt: expiresAt === undefined ? null : String(expiresAt),
+  };
 }
 
 export async function readPart(blobs: BlobStore, digest: Digest, part: PartRef): Promise<Bytes> {

@@ -62,7 +62,7 @@ export async function importState(
   for (const { uid, scalars, batches } of savepoint.operators) {
     const bytes = encodePart(batches);
     const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
-    const part = describePart(platform.digest, scope, IMPORTED, bytes, rowCount);
+    const part = describePart(platform.digest, scope, IMPORTED, bytes, { rowCount, expiresAt: undefined });
     if (rowCount > 0) await platform.blobs.put(part.name, bytes);
     operators.push({ uid: asOperatorUid(uid), parts: rowCount > 0 ? [part] : [], scalars });
   }

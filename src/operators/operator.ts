@@ -34,7 +34,10 @@ export interface StatefulOperator extends Receiver {
   /** Before any row: the scalars, then the parts' batches in order. */
   restoreScalars(scalars: PlainData): void;
   restore(batch: RecordBatch): void;
-  /** Rows merged from parts, to be written as one new base: a second instance of the operator is used for it. */
+  /** The watermark at which the last of these state rows is dead; undefined: never, or there is none. */
+  expiryOf(batches: readonly RecordBatch[]): bigint | undefined;
+  /** State rows that expire at or before this are dead. */
+  readonly watermark: bigint;
   readonly stateBytes: number;
   readonly entryCount: number;
 }

@@ -1,10 +1,12 @@
 // Tumbling windows per key: folds rows into panes, emits a pane once the watermark has passed its end.
 // Late rows, decided per row by the watermark of the row's own split, go to the side output and are counted.
 
+import { assert } from "../base/assert.ts";
 import { asOperatorUid, type OperatorUid } from "../base/ids.ts";
 import { corruptionError } from "../base/errors.ts";
 import type { PlainData } from "../base/plain.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
+import { columnIndex } from "../batch/schema.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { WindowTable } from "../state/window_table.ts";
 import type { BatchReceiver, OperatorContext, Receiver, StatefulOperator } from "./operator.ts";
@@ -12,6 +14,7 @@ import type { BatchReceiver, OperatorContext, Receiver, StatefulOperator } from 
 export interface WindowWiring {
   readonly uid: OperatorUid;
   readonly table: WindowTable;
+  readonly sizeMs: number;
   readonly input: BatchRegion;
   readonly output: BatchRegion;
   readonly next: readonly Receiver[];
@@ -35,6 +38,22 @@ export class WindowOperator implements StatefulOperator {
   }
   get entryCount(): number {
     return this.#wiring.table.entryCount;
+  }
+
+  get watermark(): bigint {
+    return this.#wiring.table.firedWatermark;
+  }
+
+  expiryOf(batches: readonly RecordBatch[]): bigint | undefined {
+    const { stateSchema } = this.#wiring.table;
+    const position = columnIndex(stateSchema, "window_start");
+    let latest: bigint | undefined;
+    for (const batch of batches) {
+      const column = batch.columns[position];
+      assert(column?.type === "timestamp", "state rows name their window");
+      for (const start of column.values) if (latest === undefined || start > latest) latest = start;
+    }
+    return latest === undefined ? undefined : latest + BigInt(this.#wiring.sizeMs);
   }
 
   process(): void {

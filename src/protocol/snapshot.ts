@@ -11,6 +11,8 @@ export interface PartRef {
   /** SHA-256 of the bytes, lower-case hex; checked at every read. */
   readonly sha256: string;
   readonly rowCount: number;
+  /** Once the operator's watermark has reached this (decimal digits), every row in it is dead; null: never. */
+  readonly expiresAt: string | null;
 }
 
 /** The state of one operator: later parts overwrite rows of earlier ones. */

@@ -109,6 +109,7 @@ export function buildChain(
         const operator = new WindowOperator({
           uid: asOperatorUid(node.uid),
           table,
+          sizeMs: node.window.sizeMs,
           input,
           output,
           next,

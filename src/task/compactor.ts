@@ -1,30 +1,38 @@
-// Composes a new base of an operator's state from its parts, off the hot path: the store's parts are read back and
-// merged in a second, temporary kernel instance, never by copying the live state.
+// Keeps the list of parts that make up each operator's durable state short.
+//
+// A part whose rows are all dead is left out of the next manifest without being read: closed windows cost nothing.
+// Where live parts still weigh too much, a new base is composed off the hot path: the parts are read back from the
+// store and merged in a second, temporary kernel instance, never by copying the live state.
 //
 // Invariants:
-// - The new base equals the parts it replaces; parts that became durable meanwhile stay after it.
+// - A new base equals the parts it replaces; parts that became durable meanwhile stay after it, in their order.
 // - It reaches the store as part of the next checkpoint, so nothing refers to it before a manifest does.
 
 import type { OperatorUid } from "../base/ids.ts";
 import type { OperatorSnapshot, PartRef } from "../protocol/snapshot.ts";
+import type { StatePart } from "./state_part.ts";
 
-const MIN_DELTA_BYTES = 1024 * 1024;
+/** Parts may weigh this many times the live state before they are merged. */
+const AMPLIFICATION_MAX = 2;
+/** Below this nobody cares how often it is merged, so it is not. */
+const MERGE_BYTES_MIN = 1024 * 1024;
+/** More would make a restore slow by their number alone. */
 const PARTS_MAX = 64;
 
-export interface ComposedBase {
-  readonly bytes: Uint8Array;
-  readonly rowCount: number;
-  /** Parts that are newer than what was merged. */
-  readonly after: readonly PartRef[];
+/** Merges parts into one: reads them, keeps the newest row of each key, drops what is dead. */
+export type Compose = (snapshot: OperatorSnapshot) => Promise<StatePart>;
+
+interface Composed {
+  readonly part: StatePart;
+  /** The names of the parts that it stands for. */
+  readonly replaced: ReadonlySet<string>;
+  /** Its own name, once a checkpoint has stored it. */
+  storedAs: string | undefined;
 }
 
-/** Merges parts into one: reads them, keeps the newest row of each key, drops what is closed. */
-export type Compose = (snapshot: OperatorSnapshot) => Promise<{ bytes: Uint8Array; rowCount: number }>;
-
 interface OperatorParts {
-  durable: readonly PartRef[];
-  /** Finished composition, and how many of the durable parts it replaces. */
-  composed: { readonly bytes: Uint8Array; readonly rowCount: number; readonly replaced: number } | undefined;
+  readonly durable: readonly PartRef[];
+  composed: Composed | undefined;
 }
 
 export class Compactor {
@@ -37,26 +45,25 @@ export class Compactor {
     this.#compose = compose;
   }
 
-  durableParts(uid: OperatorUid): readonly PartRef[] {
-    return this.#operators.get(uid)?.durable ?? [];
-  }
-
-  /** These parts are in a durable manifest now. Starts a composition where they have become many. */
-  durable(snapshot: OperatorSnapshot): void {
+  /**
+   * These parts are in a durable manifest now.
+   * @param stateBytes what the operator's live state weighs.
+   */
+  durable(snapshot: OperatorSnapshot, stateBytes: number): void {
     const { uid, parts } = snapshot;
-    const known = this.#operators.get(uid);
-    // A manifest that begins with other parts contains the composed base: it is used up.
-    const same = known?.durable.every((part, index) => parts[index]?.name === part.name) === true;
-    const composed = same ? known?.composed : undefined;
+    const before = this.#operators.get(uid)?.composed;
+    const used = before?.storedAs !== undefined && parts.some((part) => part.name === before.storedAs);
+    const composed = used ? undefined : before;
     this.#operators.set(uid, { durable: parts, composed });
-    if (this.#running === undefined && composed === undefined && isDue(parts)) this.#start(snapshot);
+    if (this.#running === undefined && composed === undefined && isDue(parts, stateBytes)) this.#start(snapshot);
   }
 
   #start(snapshot: OperatorSnapshot): void {
     this.#running = this.#compose(snapshot)
-      .then(({ bytes, rowCount }) => {
+      .then((part) => {
         const known = this.#operators.get(snapshot.uid);
-        if (known !== undefined) known.composed = { bytes, rowCount, replaced: snapshot.parts.length };
+        const replaced = new Set(snapshot.parts.map((one) => one.name));
+        if (known !== undefined) known.composed = { part, replaced, storedAs: undefined };
       })
       .catch((error: unknown) => {
         this.#failure = error;
@@ -66,12 +73,19 @@ export class Compactor {
       });
   }
 
-  /** The finished composition, with the durable parts that are newer than it. */
-  takeBase(uid: OperatorUid): ComposedBase | undefined {
+  /**
+   * The parts that a checkpoint builds on, oldest first: a finished base, which `store` makes durable, and the durable
+   * parts that it does not replace; without those that are dead at `watermark`.
+   */
+  async parts(uid: OperatorUid, watermark: bigint, store: (part: StatePart) => Promise<PartRef>): Promise<PartRef[]> {
     const known = this.#operators.get(uid);
-    if (known?.composed === undefined) return undefined;
-    const { bytes, rowCount, replaced } = known.composed;
-    return { bytes, rowCount, after: known.durable.slice(replaced) };
+    if (known === undefined) return [];
+    const { durable, composed } = known;
+    const alive = (part: PartRef): boolean => part.expiresAt === null || BigInt(part.expiresAt) > watermark;
+    if (composed === undefined) return durable.filter(alive);
+    const base = await store(composed.part);
+    composed.storedAs = base.name;
+    return [base, ...durable.filter((part) => !composed.replaced.has(part.name))].filter(alive);
   }
 
   /** Surfaces what went wrong while composing: corrupted parts must not stay unnoticed. */
@@ -86,10 +100,8 @@ export class Compactor {
   }
 }
 
-/** Deltas weigh more than half of the base, or there are too many to read back quickly. */
-function isDue(parts: readonly PartRef[]): boolean {
-  const [base, ...deltas] = parts;
-  if (base === undefined || deltas.length === 0) return false;
-  const deltaBytes = deltas.reduce((sum, part) => sum + part.byteLength, 0);
-  return deltas.length >= PARTS_MAX || (deltaBytes >= MIN_DELTA_BYTES && deltaBytes * 2 > base.byteLength);
+function isDue(parts: readonly PartRef[], stateBytes: number): boolean {
+  if (parts.length < 2) return false;
+  const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  return parts.length > PARTS_MAX || bytes > AMPLIFICATION_MAX * stateBytes + MERGE_BYTES_MIN;
 }

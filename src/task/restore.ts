@@ -2,7 +2,7 @@
 
 import { corruptionError } from "../base/errors.ts";
 import type { OperatorUid } from "../base/ids.ts";
-import { decodePart, encodePart } from "../checkpoint/part_batches.ts";
+import { decodePart } from "../checkpoint/part_batches.ts";
 import { readPart } from "../checkpoint/parts.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import type { Schema } from "../batch/schema.ts";
@@ -15,6 +15,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { OperatorSnapshot, PartRef } from "../protocol/snapshot.ts";
 import { WindowTable } from "../state/window_table.ts";
 import { windowTableConfig } from "./chain.ts";
+import { type StatePart, statePart } from "./state_part.ts";
 
 /** Reads one part and checks that its batches are of the operator's own schema. */
 async function restorePart(platform: Platform, operator: StatefulOperator, part: PartRef): Promise<void> {
@@ -52,33 +53,32 @@ function detachedOperator(plan: ChainPlan, uid: OperatorUid, maxParallelism: num
   const table = new WindowTable(kernel, input, windowTableConfig(node, maxParallelism));
   const output = new BatchRegion(kernel, table.outputSchema, 1);
   const context = { epoch: () => 1, countLate: () => undefined };
-  return new WindowOperator({ uid, table, input, output, next: [], late: [], context });
+  return new WindowOperator({ uid, table, sizeMs: node.window.sizeMs, input, output, next: [], late: [], context });
 }
 
-/** The state rows that the snapshot's parts amount to, ordered by key group, without what is closed. */
-export async function mergeParts(
+/** Merges the parts in a kernel of their own. */
+async function merge(
   platform: Platform,
   plan: ChainPlan,
   maxParallelism: number,
   memoryBudgetBytes: number,
   snapshot: OperatorSnapshot,
-): Promise<readonly RecordBatch[]> {
+): Promise<{ operator: StatefulOperator; batches: readonly RecordBatch[] }> {
   const kernel = new KernelInstance(platform.modules.kernels, memoryBudgetBytes);
   const operator = detachedOperator(plan, snapshot.uid, maxParallelism, kernel);
   await restoreOperator(platform, operator, snapshot);
-  return operator.gather(-1);
+  return { operator, batches: operator.gather(-1) };
+}
+
+/** The state rows that the snapshot's parts amount to, ordered by key group, without what is closed. */
+export async function mergeParts(...given: Parameters<typeof merge>): Promise<readonly RecordBatch[]> {
+  return (await merge(...given)).batches;
 }
 
 /** One part that equals the snapshot's parts in their order. */
-export async function composeParts(
-  platform: Platform,
-  plan: ChainPlan,
-  maxParallelism: number,
-  memoryBudgetBytes: number,
-  snapshot: OperatorSnapshot,
-): Promise<{ bytes: Uint8Array; rowCount: number }> {
-  const batches = await mergeParts(platform, plan, maxParallelism, memoryBudgetBytes, snapshot);
-  return { bytes: encodePart(batches), rowCount: batches.reduce((sum, batch) => sum + batch.rowCount, 0) };
+export async function composeParts(...given: Parameters<typeof merge>): Promise<StatePart> {
+  const { operator, batches } = await merge(...given);
+  return statePart(operator, batches);
 }
 
 /** The columns of an operator's state rows in this version of the job. */

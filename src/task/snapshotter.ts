@@ -8,7 +8,6 @@
 import { assert } from "../base/assert.ts";
 import type { CheckpointId, OperatorUid } from "../base/ids.ts";
 import { describePart, type PartScope } from "../checkpoint/parts.ts";
-import { encodePart } from "../checkpoint/part_batches.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import type { SinkWriter } from "../connectors/sink.ts";
 import type { StatefulOperator } from "../operators/operator.ts";
@@ -17,11 +16,14 @@ import type { CheckpointCosts } from "../protocol/messages.ts";
 import type { OperatorSnapshot, PartRef, SourceSnapshot, TaskCounters, TaskSnapshot } from "../protocol/snapshot.ts";
 import type { Committer, Staged } from "./committer.ts";
 import type { Compactor } from "./compactor.ts";
+import { type StatePart, statePart } from "./state_part.ts";
 
 interface GatheredOperator {
   readonly operator: StatefulOperator;
   readonly batches: readonly RecordBatch[];
   readonly scalars: OperatorSnapshot["scalars"];
+  /** The operator's, at the barrier. */
+  readonly watermark: bigint;
 }
 
 /** Everything that belongs to one checkpoint, out of reach of the rows that follow the barrier. */
@@ -73,6 +75,7 @@ export class Snapshotter {
       operator,
       batches: operator.gather(this.#durableEpoch),
       scalars: operator.scalars(),
+      watermark: operator.watermark,
     }));
     for (const [sink, writer] of writers) {
       writer.stage().forEach((bytes, index) => {
@@ -91,19 +94,19 @@ export class Snapshotter {
     let deltaBytes = 0;
     let deltaRows = 0;
     const operators: OperatorSnapshot[] = [];
-    for (const { operator, batches, scalars } of gathered.operators) {
-      const parts = await this.#storeBase(operator.uid, gathered.checkpoint);
+    for (const { operator, batches, scalars, watermark } of gathered.operators) {
+      const store = (part: StatePart): Promise<PartRef> => this.#store(gathered.checkpoint, part.bytes, part);
+      const parts = await compactor.parts(operator.uid, watermark, store);
       if (batches.length > 0) {
-        const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
-        const part = await this.#store(gathered.checkpoint, encodePart(batches), rowCount);
+        const part = await store(statePart(operator, batches));
         deltaBytes += part.byteLength;
-        deltaRows += rowCount;
+        deltaRows += part.rowCount;
         parts.push(part);
       }
       operators.push({ uid: operator.uid, parts, scalars });
     }
     for (const one of gathered.staged) {
-      one.part ??= await this.#store(gathered.checkpoint, one.bytes, 0);
+      one.part ??= await this.#store(gathered.checkpoint, one.bytes, { rowCount: 0, expiresAt: undefined });
     }
     this.#inFlight.set(gathered.checkpoint, { epoch: gathered.epoch, operators });
     compactor.rest();
@@ -121,18 +124,9 @@ export class Snapshotter {
     return { operators, sources: [source], pending, inputEnded, counters };
   }
 
-  /** The parts that the delta builds on: those of the last durable checkpoint, or the compactor's new base. */
-  async #storeBase(uid: OperatorUid, checkpoint: CheckpointId): Promise<PartRef[]> {
-    const { compactor } = this.#wiring;
-    const base = compactor.takeBase(uid);
-    if (base === undefined) return [...compactor.durableParts(uid)];
-    const part = await this.#store(checkpoint, base.bytes, base.rowCount);
-    return [part, ...base.after];
-  }
-
-  async #store(checkpoint: CheckpointId, bytes: Uint8Array, rowCount: number): Promise<PartRef> {
+  async #store(checkpoint: CheckpointId, bytes: Uint8Array, content: Omit<StatePart, "bytes">): Promise<PartRef> {
     const { platform, scope } = this.#wiring;
-    const part = describePart(platform.digest, scope, checkpoint, bytes, rowCount);
+    const part = describePart(platform.digest, scope, checkpoint, bytes, content);
     platform.stages.enter("uploading", { checkpoint });
     await platform.blobs.put(part.name, bytes);
     return part;
@@ -145,8 +139,11 @@ export class Snapshotter {
     for (const one of [...this.#inFlight.keys()]) if (one <= checkpoint) this.#inFlight.delete(one);
     assert(done.epoch > this.#durableEpoch, "checkpoints become durable in order");
     this.#durableEpoch = done.epoch;
-    for (const operator of this.#wiring.stateful) operator.completed(done.epoch);
-    for (const snapshot of done.operators) this.#wiring.compactor.durable(snapshot);
+    for (const operator of this.#wiring.stateful) {
+      operator.completed(done.epoch);
+      const snapshot = done.operators.find((one) => one.uid === operator.uid);
+      if (snapshot !== undefined) this.#wiring.compactor.durable(snapshot, operator.stateBytes);
+    }
   }
 
   abandoned(checkpoint: CheckpointId): void {

@@ -193,7 +193,7 @@ export class Task {
         if (snapshot === undefined) continue;
         await restoreOperator(platform, operator, snapshot);
         operator.completed(0);
-        this.#compactor.durable(snapshot);
+        this.#compactor.durable(snapshot, operator.stateBytes);
       }
     }
     const source = this.#chainPlan.source;

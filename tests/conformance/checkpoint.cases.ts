@@ -21,7 +21,7 @@ const uid = asOperatorUid("w");
 function part(generation: number, checkpoint: number, digit: string): PartRef {
   const sha256 = digit.repeat(64);
   const name = partName(jobId, branch, asGeneration(generation), asCheckpointId(checkpoint), sha256);
-  return { name, byteLength: 1, sha256, rowCount: 1 };
+  return { name, byteLength: 1, sha256, rowCount: 1, expiresAt: null };
 }
 
 function manifest(generation: number, checkpoint: number, parts: readonly PartRef[]): Manifest {

@@ -1,0 +1,131 @@
+// Contestant: Millrace as a user embeds it. The rows go through a whole job (source in memory, watermarks, window,
+// sink) in a deployment with a libSQL store, with checkpoints at an interval that gives several in each run.
+// The time runs from the first read to the barrier of the final checkpoint, when every window has been emitted.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDeployment } from "../../adapters/local/deployment.ts";
+import type { RecordBatch } from "../../src/batch/record_batch.ts";
+import type { SinkConnector } from "../../src/connectors/sink.ts";
+import type { SourceConnector } from "../../src/connectors/source.ts";
+import { startCoreClock } from "./core_seconds.ts";
+import type { MillraceOutcome } from "./tumbling.ts";
+import {
+  addGroup,
+  emptyFingerprint,
+  type Fingerprint,
+  JITTER_MS,
+  type TumblingData,
+  WINDOW_MS,
+} from "./tumbling_data.ts";
+import { tumblingSchema } from "./tumbling_table.ts";
+
+const spec = (intervalMs: number) => ({
+  millrace: 1,
+  name: "tumbling",
+  checkpoint: { intervalMs },
+  restart: { strategy: "none" },
+  operators: [
+    {
+      uid: "rows",
+      kind: "source",
+      connector: { kind: "memory", name: "rows" },
+      schema: tumblingSchema,
+      eventTime: { column: "time", boundMs: JITTER_MS },
+    },
+    {
+      uid: "windows",
+      kind: "window",
+      input: "rows",
+      keyBy: ["key"],
+      window: { kind: "tumbling", sizeMs: WINDOW_MS },
+      aggregates: {
+        count: { function: "count" },
+        sum: { function: "sum", column: "value" },
+        min: { function: "min", column: "value" },
+        max: { function: "max", column: "value" },
+      },
+    },
+    { uid: "out", kind: "sink", input: "windows", connector: { kind: "print" } },
+  ],
+});
+
+/** Counts what it is given and keeps nothing, as DuckDB's result stays where it was computed. */
+function countingSink(fingerprint: Fingerprint, check: boolean, onBarrier: () => void): SinkConnector {
+  return {
+    guarantee: "at_least_once",
+    writer: () => ({
+      write: (batch) => {
+        if (check) addRows(batch, fingerprint);
+        else fingerprint.groups += batch.rowCount;
+      },
+      stagedBytes: 0,
+      stage: () => {
+        onBarrier();
+        return [];
+      },
+    }),
+    prepare: () => Promise.resolve(),
+    commit: () => Promise.resolve(),
+  };
+}
+
+function addRows(batch: RecordBatch, into: Fingerprint): void {
+  const columns = batch.columns.map((column) => ("values" in column ? column.values : []));
+  const at = (column: number, row: number): number => Number(columns[column]?.[row]);
+  for (let row = 0; row < batch.rowCount; row++) {
+    addGroup(into, at(2, row), at(0, row), at(3, row), at(4, row), at(5, row), at(6, row));
+  }
+}
+
+/** Calls back before the first row is read. */
+function watched(source: SourceConnector, onBegin: () => void): SourceConnector {
+  return {
+    ...source,
+    open: async (split, position, target) => {
+      const reader = await source.open(split, position, target);
+      onBegin();
+      return reader;
+    },
+  };
+}
+
+/** @param intervalMs between checkpoints. */
+export async function runTask(data: TumblingData, intervalMs: number, check: boolean): Promise<MillraceOutcome> {
+  const columns = [
+    { type: "i64", values: data.key, validity: undefined },
+    { type: "timestamp", values: data.time, validity: undefined },
+    { type: "i64", values: data.value, validity: undefined },
+  ] as const;
+  const batch: RecordBatch = { schema: tumblingSchema, rowCount: data.rows, columns, weights: undefined };
+  const fingerprint = emptyFingerprint();
+  const directory = mkdtempSync(join(tmpdir(), "millrace-tumbling-"));
+  let clock: (() => number) | undefined;
+  let seconds = 0;
+  const sink = countingSink(fingerprint, check, () => {
+    seconds = clock?.() ?? 0;
+  });
+  const deployment = await openDeployment({
+    directory,
+    fileRoots: [directory],
+    memory: new Map([["rows", [batch]]]),
+    connectors: (builtIn) => ({
+      source: (node) =>
+        watched(builtIn.source(node), () => {
+          clock = startCoreClock();
+        }),
+      sink: () => sink,
+    }),
+  });
+  try {
+    const { jobId } = (await deployment.engine.submit(spec(intervalMs))).record;
+    const view = await deployment.engine.ended(jobId);
+    if (view.status !== "FINISHED") throw new Error(`the job is ${view.status}: ${view.error?.message}`);
+    const checkpoints = view.checkpoints?.completedCount ?? 0;
+    return { seconds, fingerprint, rowsAggregated: Number(view.progress?.rowsAggregated ?? 0), checkpoints };
+  } finally {
+    await deployment.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
