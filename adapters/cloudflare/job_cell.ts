@@ -2,7 +2,8 @@
 //
 // An object may vanish at any instant, without a word. What brings it back:
 // - every call boots the engine, which picks the job up from its last checkpoint;
-// - an alarm is set for as long as the job has not ended, and re-armed by each run of itself.
+// - an alarm is set for as long as the job has not ended: before the job exists, again by each run of itself, and by
+//   each boot that finds a job without one.
 
 import { DurableObject } from "cloudflare:workers";
 import kernels from "../../build/kernels.wasm";
@@ -56,9 +57,9 @@ export class JobCell extends DurableObject<Env> implements CellCalls {
     return enclose(`job ${jobId}`, async () => {
       const { engine, gateway } = await this.#boot();
       if (engine.list().length === 0) {
+        await this.#setAlarm();
         const from = savepoint === null ? {} : { savepoint: (await engine.savepoints.import(savepoint)).savepoint };
         await engine.submit(spec, { ...from, jobId });
-        await this.#watch();
       }
       return await gateway.job(jobId);
     });
@@ -78,15 +79,13 @@ export class JobCell extends DurableObject<Env> implements CellCalls {
     try {
       await this.#boot();
     } finally {
-      await this.#watch();
+      const cell = await this.#cell?.catch(() => undefined);
+      if (cell === undefined || isAtWork(cell.engine)) await this.#setAlarm();
     }
   }
 
-  /** Sets the next alarm, unless there is nothing left to watch. */
-  async #watch(): Promise<void> {
-    const cell = await this.#cell?.catch(() => undefined);
-    const ended = cell?.engine.list().every((job) => isTerminal(job.status)) ?? false;
-    if (!ended) await this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
+  #setAlarm(): Promise<void> {
+    return this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
   }
 
   #boot(): Promise<Cell> {
@@ -102,6 +101,9 @@ export class JobCell extends DurableObject<Env> implements CellCalls {
     const connectors = workerConnectors(platform, remoteLogStore(this.env));
     const engine = new Engine(platform, { connectors, task: { memoryBudgetBytes: TASK_BYTES_MAX } });
     await engine.recover();
+    if (isAtWork(engine) && (await this.ctx.storage.getAlarm()) === null) await this.#setAlarm();
     return { engine, gateway: engineGateway(engine) };
   }
 }
+
+const isAtWork = (engine: Engine): boolean => engine.list().some((job) => !isTerminal(job.status));
