@@ -243,6 +243,15 @@ export const cases: readonly Case[] = [
     equal(sorted(windows.fire(LAST_WATERMARK)), sorted(keys.map((key) => [10n, 20n, key, 2n, 2n * key])), "rows");
   }),
 
+  test("a few keys changed again and again are in the delta of every epoch", (context) => {
+    const windows = fixture(context.kernels);
+    for (let epoch = 1; epoch <= 5; epoch++) {
+      for (let round = 0; round < 3; round++) windows.update(epoch, [row(1n, 1n), row(2n, 1n), row(1n, 1n)]);
+      equal(addresses(windows.table.gather(epoch - 1)), ["0 1", "0 2"], `delta of epoch ${epoch}`);
+      windows.table.completed(epoch);
+    }
+  }),
+
   test("completing an epoch gives the memory of its marks back", (context) => {
     const kernel = new KernelInstance(context.kernels, 64 * MEBIBYTE);
     const windows = new WindowFixture(kernel, schema, config);
