@@ -12,6 +12,7 @@ import { type DirectoryCalls, directoryOf, type Env } from "./objects.ts";
 
 const schema = [
   "CREATE TABLE IF NOT EXISTS jobs (job TEXT PRIMARY KEY, added INTEGER NOT NULL) WITHOUT ROWID",
+  "CREATE TABLE IF NOT EXISTS logs (log TEXT PRIMARY KEY, added INTEGER NOT NULL) WITHOUT ROWID",
   "CREATE TABLE IF NOT EXISTS savepoints (savepoint TEXT PRIMARY KEY, cell TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID",
 ];
 
@@ -22,13 +23,27 @@ export interface Directory {
   hasJob(jobId: string): Promise<boolean>;
   /** Oldest first. */
   jobs(): Promise<readonly string[]>;
+  addLog(name: string): Promise<void>;
+  removeLog(name: string): Promise<void>;
+  hasLog(name: string): Promise<boolean>;
   addSavepoint(savepoint: string, cell: string): Promise<void>;
   /** The object that holds it; null where there is none of that id. */
   cellOfSavepoint(savepoint: string): Promise<string | null>;
   savepoints(): Promise<readonly { readonly savepoint: string; readonly cell: string }[]>;
 }
 
-const questions = ["addJob", "removeJob", "hasJob", "jobs", "addSavepoint", "cellOfSavepoint", "savepoints"] as const;
+const questions = [
+  "addJob",
+  "removeJob",
+  "hasJob",
+  "jobs",
+  "addLog",
+  "removeLog",
+  "hasLog",
+  "addSavepoint",
+  "cellOfSavepoint",
+  "savepoints",
+] as const;
 
 class StoredDirectory implements Directory {
   readonly #sql: SqlDatabase;
@@ -47,6 +62,15 @@ class StoredDirectory implements Directory {
   }
   async jobs(): Promise<readonly string[]> {
     return (await this.#read("SELECT job FROM jobs ORDER BY added, job")).map((row) => String(row[0]));
+  }
+  async addLog(name: string): Promise<void> {
+    await this.#write("INSERT OR IGNORE INTO logs (log, added) VALUES (?, ?)", name, Date.now());
+  }
+  async removeLog(name: string): Promise<void> {
+    await this.#write("DELETE FROM logs WHERE log = ?", name);
+  }
+  async hasLog(name: string): Promise<boolean> {
+    return (await this.#read("SELECT 1 FROM logs WHERE log = ?", name)).length > 0;
   }
   async addSavepoint(savepoint: string, cell: string): Promise<void> {
     await this.#write(
@@ -104,6 +128,9 @@ export function remoteDirectory(env: Env): Directory {
     removeJob: (jobId) => ask("removeJob", jobId),
     hasJob: (jobId) => ask("hasJob", jobId),
     jobs: () => ask("jobs"),
+    addLog: (name) => ask("addLog", name),
+    removeLog: (name) => ask("removeLog", name),
+    hasLog: (name) => ask("hasLog", name),
     addSavepoint: (savepoint, cell) => ask("addSavepoint", savepoint, cell),
     cellOfSavepoint: (savepoint) => ask("cellOfSavepoint", savepoint),
     savepoints: () => ask("savepoints"),

@@ -4,6 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { LogStore } from "../../src/connectors/log_store.ts";
 import type { LogHandle } from "../../src/log/durable_log.ts";
 import {
+  checkLogName,
   type CreateOutcome,
   type CreateRequest,
   type LogDirectory,
@@ -11,6 +12,7 @@ import {
 } from "../../src/log/log_directory.ts";
 import type { LogConfig } from "../../src/log/log_tables.ts";
 import { logStoreOf } from "../../src/log/log_store.ts";
+import { remoteDirectory } from "./directory.ts";
 import { enclose, type Envelope, unfold } from "./envelope.ts";
 import { type Env, type LogCalls, logOf } from "./objects.ts";
 import { DurableSql } from "./durable_sql.ts";
@@ -67,6 +69,34 @@ export class LogObject extends DurableObject<Env> implements LogCalls {
   }
 }
 
+/** Logs that this isolate has seen to exist: only the first use of one asks the directory. */
+const seenLogs = new WeakMap<Env, Set<string>>();
+
+function knownLogs(env: Env): Set<string> {
+  let names = seenLogs.get(env);
+  if (names === undefined) {
+    names = new Set();
+    seenLogs.set(env, names);
+  }
+  return names;
+}
+
+/** An object that was never created must not be touched: touching it would make it exist. */
+async function exists(env: Env, name: string): Promise<boolean> {
+  const known = knownLogs(env);
+  if (known.has(name)) return true;
+  const found = await remoteDirectory(env).hasLog(name);
+  if (found) known.add(name);
+  return found;
+}
+
+/** Before the object is touched for the first time. */
+async function list(env: Env, name: string): Promise<void> {
+  if (knownLogs(env).has(name)) return;
+  await remoteDirectory(env).addLog(name);
+  knownLogs(env).add(name);
+}
+
 /** The logs as the Worker's routes see them. */
 export function remoteLogs(env: Env): LogDirectory {
   const call = <T>(name: string, method: string, ...args: unknown[]): Promise<T> =>
@@ -82,14 +112,23 @@ export function remoteLogs(env: Env): LogDirectory {
   });
   return {
     create: async (name, request) => {
+      checkLogName(name);
+      await list(env, name);
       const outcome = await call<CreateOutcome<LogSeen>>(name, "create", request);
       return outcome.kind === "conflict" ? outcome : { kind: outcome.kind, log: handle(name, outcome.log) };
     },
     open: async (name, touch) => {
+      if (!(await exists(env, name))) return undefined;
       const log = await call<LogSeen | null>(name, "open", touch);
       return log === null ? undefined : handle(name, log);
     },
-    delete: (name) => call(name, "delete"),
+    delete: async (name) => {
+      if (!(await exists(env, name))) return false;
+      const deleted = await call<boolean>(name, "delete");
+      knownLogs(env).delete(name);
+      await remoteDirectory(env).removeLog(name);
+      return deleted;
+    },
   };
 }
 
@@ -98,10 +137,14 @@ export function remoteLogStore(env: Env): LogStore {
   const call = <T>(name: string, method: (typeof storeMethods)[number], ...args: unknown[]): Promise<T> =>
     unfold<T>(`log ${name}`, () => logOf(env, name).store(method, [name, ...args]));
   return {
-    describe: (name) => call(name, "describe"),
+    describe: async (name) => ((await exists(env, name)) ? await call(name, "describe") : undefined),
     read: (name, from, bytesMax) => call(name, "read", from, bytesMax),
     waitForMore: (name, from, timeoutMs) => call(name, "waitForMore", from, timeoutMs),
-    prepareCommits: (name, scope) => call(name, "prepareCommits", scope),
+    prepareCommits: async (name, scope) => {
+      checkLogName(name);
+      await list(env, name);
+      await call(name, "prepareCommits", scope);
+    },
     commit: (name, scope, committables) => call(name, "commit", scope, committables),
   };
 }
