@@ -198,7 +198,9 @@ function checkpointEntry(one: CheckpointFact) {
     sync_duration: one.gatherMs,
     async_duration: one.uploadMs,
     rows: one.deltaRows,
-    ...(one.error === null ? {} : { failure_message: one.error }),
+    ...(one.error === null
+      ? {}
+      : { failure_message: `${one.error.code}: ${one.error.message} (at ${one.error.where})` }),
   };
 }
 

@@ -87,7 +87,7 @@ export interface CheckpointFact {
   readonly deltaRows: number;
   readonly gatherMs: number;
   readonly uploadMs: number;
-  readonly error: string | null;
+  readonly error: StoredError | null;
 }
 
 export interface TableFacts {

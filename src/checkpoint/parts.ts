@@ -40,14 +40,20 @@ export function describePart(
   };
 }
 
+const AFTER_DAMAGE = "bring the store back from a copy, or start the job anew, from a savepoint where there is one";
+
 export async function readPart(blobs: BlobStore, digest: Digest, part: PartRef): Promise<Bytes> {
   const bytes = await blobs.get(part.name);
   if (bytes === undefined) {
-    throw corruptionError("part_missing", part.name, "a checkpoint part that the manifest names is not in the store");
+    throw corruptionError("part_missing", part.name, `a checkpoint part is not in the store; ${AFTER_DAMAGE}`);
   }
   if (bytes.byteLength !== part.byteLength || sha256Hex(digest, bytes) !== part.sha256) {
-    const found = `${bytes.byteLength} bytes with another digest`;
-    throw corruptionError("part_corrupt", part.name, `a checkpoint part has ${found} than the manifest recorded`);
+    const found = `it has ${bytes.byteLength} bytes and another digest than was recorded`;
+    throw corruptionError(
+      "part_corrupt",
+      part.name,
+      `a checkpoint part is damaged in the store: ${found}; ${AFTER_DAMAGE}`,
+    );
   }
   return bytes;
 }

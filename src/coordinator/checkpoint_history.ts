@@ -3,6 +3,7 @@
 import type { MillraceError } from "../base/errors.ts";
 import type { CheckpointId } from "../base/ids.ts";
 import type { CheckpointCosts } from "../protocol/messages.ts";
+import type { StoredError } from "./job_record.ts";
 import type { InFlightCheckpoint } from "./job_state.ts";
 
 const ENTRIES_MAX = 100;
@@ -16,7 +17,7 @@ export interface CheckpointEntry {
   /** Everything that the checkpoint refers to, older parts included; 0 where it was not gathered. */
   readonly fullBytes: number;
   readonly costs: CheckpointCosts | undefined;
-  readonly error: string | undefined;
+  readonly error: StoredError | undefined;
 }
 
 export class CheckpointHistory {
@@ -40,7 +41,8 @@ export class CheckpointHistory {
 
   failed(one: InFlightCheckpoint, error: MillraceError, wallMs: number): void {
     this.failedCount++;
-    this.#add({ ...common(one, wallMs), status: "FAILED", durationMs: 0, error: error.message });
+    const { code, message, where } = error;
+    this.#add({ ...common(one, wallMs), status: "FAILED", durationMs: 0, error: { code, message, where } });
   }
 
   #add(entry: CheckpointEntry): void {

@@ -120,9 +120,14 @@ export class JobRunner {
         this.history.completed(effect.checkpoint, effect.completedAtMs, this.platform.clock.nowMs());
         return;
       case "checkpoint_failed":
-        this.history.failed(effect.checkpoint, effect.error, this.platform.clock.nowMs());
-        return;
+        return this.#checkpointFailed(effect);
     }
+  }
+
+  #checkpointFailed({ checkpoint, error }: Extract<JobEffect, { kind: "checkpoint_failed" }>): void {
+    this.history.failed(checkpoint, error, this.platform.clock.nowMs());
+    const facts = { job: this.#state.jobId, checkpoint: checkpoint.checkpoint, code: error.code, where: error.where };
+    this.platform.log.write("warning", `checkpoint ${checkpoint.checkpoint} failed: ${error.message}`, facts);
   }
 
   /** Background work never rejects unobserved: what it could not handle itself is logged. */

@@ -159,7 +159,7 @@ test("a job that fails is told with what and where, and exits with 1", () =>
 
 test("a job stopped by Ctrl-C goes on at the next run, and no row is lost or doubled", () =>
   withWorkplace(async (place) => {
-    const count = 60_000;
+    const count = 400_000;
     write(place, "in.ndjson", lines(count));
     write(place, "job.json", spec("in.ndjson", "out"));
     const first = place.start("run", "job.json", "--batch-rows", "1", "--json");

@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import type { JobFacts } from "../../../src/api/gateway.ts";
+import type { StoredError } from "../../../src/coordinator/job_record.ts";
 import { bar, grouped, minuteOf } from "./format.ts";
 
 export interface ProgressView {
@@ -10,6 +11,8 @@ export interface ProgressView {
   show(job: JobFacts, rowsPerSecond: number): void;
   /** A line of its own, above the bar where there is one. */
   note(line: string): void;
+  /** Something is wrong that may right itself; on the error stream. */
+  warn(error: StoredError, what: string): void;
   /** Leaves the last state on the screen and ends. */
   end(): void;
 }
@@ -36,6 +39,9 @@ function describe(job: JobFacts, rowsPerSecond: number): string {
   return parts.join("  ");
 }
 
+const warning = ({ code, where, message }: StoredError, what: string): string =>
+  `warning [${code}] ${where}: ${what}: ${message}\n`;
+
 class TerminalBar implements ProgressView {
   readonly intervalMs = 100;
   #shown = "";
@@ -50,6 +56,12 @@ class TerminalBar implements ProgressView {
     process.stdout.write(this.#shown === "" ? `${line}\n` : `\r\x1b[2K${line}\n${this.#shown}`);
   }
 
+  warn(error: StoredError, what: string): void {
+    if (this.#shown !== "") process.stdout.write("\r\x1b[2K");
+    process.stderr.write(warning(error, what));
+    process.stdout.write(this.#shown);
+  }
+
   end(): void {
     if (this.#shown !== "") process.stdout.write("\n");
     this.#shown = "";
@@ -60,6 +72,7 @@ const plainLines: ProgressView = {
   intervalMs: 1000,
   show: (job, rowsPerSecond) => process.stdout.write(`${describe(job, rowsPerSecond)}\n`),
   note: (line) => process.stdout.write(`${line}\n`),
+  warn: (error, what) => process.stderr.write(warning(error, what)),
   end: () => undefined,
 };
 
@@ -81,5 +94,6 @@ const jsonEvents: ProgressView = {
     process.stdout.write(`${JSON.stringify(event)}\n`);
   },
   note: (line) => process.stdout.write(`${JSON.stringify({ event: "note", text: line })}\n`),
+  warn: (error, what) => process.stdout.write(`${JSON.stringify({ event: "warning", what, ...error })}\n`),
   end: () => undefined,
 };
