@@ -199,5 +199,5 @@ function planKill(prng: Prng, struckIn: Readonly<Record<string, number>>): Plann
   const counts = STAGES.map((stage) => struckIn[stage] ?? 0);
   const stage = prng.pick(STAGES.filter((_one, index) => counts[index] === Math.min(...counts)));
   const occurrence = 1 + prng.below(OCCURRENCES[stage]);
-  return { stage, occurrence, byItself: prng.chance(0.4), afterMs: prng.below(4) };
+  return { stage, occurrence, byItself: prng.chance(0.5), afterMs: prng.below(4) };
 }
