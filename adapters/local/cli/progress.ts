@@ -47,7 +47,8 @@ class TerminalBar implements ProgressView {
   #shown = "";
 
   show(job: JobFacts, rowsPerSecond: number): void {
-    const width = Math.max(20, (process.stdout.columns ?? 80) - 1);
+    // Some terminals say that they have no columns.
+    const width = Math.max(20, (process.stdout.columns || 80) - 1);
     this.#shown = describe(job, rowsPerSecond).slice(0, width);
     process.stdout.write(`\r\x1b[2K${this.#shown}`);
   }

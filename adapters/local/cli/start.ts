@@ -4,6 +4,7 @@
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { JobFacts } from "../../../src/api/gateway.ts";
+import { userError } from "../../../src/base/errors.ts";
 import { isTerminal } from "../../../src/coordinator/job_state.ts";
 import type { Deployment } from "../deployment.ts";
 import { conclude } from "./run.ts";
@@ -26,11 +27,8 @@ export async function start(options: ListenOptions): Promise<number> {
   try {
     announce(serving, json);
     const status = await runFlights(serving, view, json, stopped);
-    if (status !== undefined) {
-      if (status !== EXIT.done && json) return status;
-      await stopped;
-    }
-    return EXIT.done;
+    if (status !== undefined) await stopped;
+    return status ?? EXIT.done;
   } finally {
     await serving.close();
   }
@@ -77,7 +75,11 @@ async function flightsJobOf(
     view.note(`going on with job ${unfinished.name} (${unfinished.jobId})`);
     return unfinished;
   }
-  await prepareFlights((line) => view.note(line));
+  try {
+    await prepareFlights((line) => view.note(line));
+  } catch (thrown) {
+    throw dataMissing(thrown);
+  }
   const inside = relative(packageRoot, deployment.directory);
   const directory = inside.startsWith("..") ? deployment.directory : inside;
   const job = await deployment.jobs.submit(flightsJob(join(directory, "flights")), {});
@@ -88,4 +90,12 @@ async function flightsJobOf(
 async function showResult(deployment: Deployment, view: ProgressView): Promise<void> {
   const { flightsReport } = await import("../../../examples/flights/report.ts");
   for (const line of await flightsReport(deployment.platform.tables)) view.note(line);
+}
+
+/** The package that holds the flights is for development: an installation without it cannot run the example. */
+function dataMissing(thrown: unknown): unknown {
+  const { code, path = "node_modules/vega-datasets" } = thrown as { readonly code?: string; readonly path?: string };
+  if (code !== "ENOENT") return thrown;
+  const message = `the flights are not there: ${path} does not exist; \`npm ci\` installs them`;
+  return userError("example_data_missing", path, message, { cause: thrown });
 }
