@@ -71,7 +71,8 @@ export const prove: Proof = async ({ slice, log, progress }) => {
     cpuPercentMedian: rounded(cpuShare * 100, 2),
     rowsPerSecond,
   };
-  const exact = deltaShare <= DELTA_SHARE_MAX && median(gatherMs) <= GATHER_MS_MAX;
-  // One pair says nothing of CPU time on a busy machine; the slice shows that the measurement works.
-  return { pass: exact && (slice || cpuShare <= CPU_SHARE_MAX), figures };
+  const small = deltaShare <= DELTA_SHARE_MAX && gatherMs.length > 0;
+  // One pair on a busy machine says nothing of time: the slice judges bytes, the full run times as well.
+  const quick = median(gatherMs) <= GATHER_MS_MAX && cpuShare <= CPU_SHARE_MAX;
+  return { pass: small && (slice || quick), figures };
 };
