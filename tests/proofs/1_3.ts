@@ -137,6 +137,7 @@ function judge(
 ): { pass: boolean; figures: { [name: string]: Figure } } {
   const struckIn = added<string>(node.map((one) => one.struckIn));
   const hitRunning = added(workers.map((one) => one.hitRunning));
+  const { process = 0, cell = 0, events = 0, output = 0, directory = 0 } = hitRunning;
   const all = [...node, ...workers];
   const sum = (of: (one: (typeof all)[number]) => number): number => all.reduce((total, one) => total + of(one), 0);
   const faults = all.flatMap((one) => one.faults);
@@ -145,8 +146,8 @@ function judge(
     nodeKills: totalOf(struckIn),
     nodeStruckIn: struckIn,
     nodeLives: node.length,
-    workerProcessKills: hitRunning.process ?? 0,
-    workerAborts: hitRunning,
+    workerProcessKills: process,
+    workerAborts: { job: cell, eventLog: events, outputLog: output, directory },
     workerLives: workers.length,
     appendRetries: workers.reduce((total, one) => total + one.appendRetries, 0),
     checkpointsInSilence,
@@ -159,8 +160,8 @@ function judge(
     slice ||
     (figures.nodeKills >= NODE_KILLS &&
       STAGES.every((stage) => (struckIn[stage] ?? 0) >= KILLS_PER_STAGE) &&
-      (hitRunning.process ?? 0) >= WORKER_KILLS &&
-      (hitRunning.cell ?? 0) >= WORKER_ABORTS &&
+      process >= WORKER_KILLS &&
+      cell >= WORKER_ABORTS &&
       checkpointsInSilence >= CHECKPOINTS_IN_SILENCE_MIN);
   return { pass: reached && figures.lost === 0 && figures.wrong === 0 && faults.length === 0, figures };
 }
