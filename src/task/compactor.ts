@@ -12,12 +12,17 @@ import type { OperatorUid } from "../base/ids.ts";
 import type { OperatorSnapshot, PartRef } from "../protocol/snapshot.ts";
 import type { StatePart } from "./state_part.ts";
 
-/** Parts may weigh this many times the live state before they are merged. */
-const AMPLIFICATION_MAX = 2;
-/** Below this nobody cares how often it is merged, so it is not. */
-const MERGE_BYTES_MIN = 1024 * 1024;
-/** More would make a restore slow by their number alone. */
-const PARTS_MAX = 64;
+/** When parts are merged. */
+export interface CompactionLimits {
+  /** Parts may weigh this many times the live state … */
+  readonly amplificationMax: number;
+  /** … and this much more: below it nobody cares how often little is merged, so it is not. */
+  readonly spareBytes: number;
+  /** More would make a restore slow by their number alone. */
+  readonly partsMax: number;
+}
+
+export const defaultCompaction: CompactionLimits = { amplificationMax: 2, spareBytes: 1024 * 1024, partsMax: 64 };
 
 /** Merges parts into one: reads them, keeps the newest row of each key, drops what is dead. */
 export type Compose = (snapshot: OperatorSnapshot) => Promise<StatePart>;
@@ -37,12 +42,14 @@ interface OperatorParts {
 
 export class Compactor {
   readonly #compose: Compose;
+  readonly #limits: CompactionLimits;
   readonly #operators = new Map<OperatorUid, OperatorParts>();
   #running: Promise<void> | undefined;
   #failure: unknown;
 
-  constructor(compose: Compose) {
+  constructor(compose: Compose, limits: CompactionLimits) {
     this.#compose = compose;
+    this.#limits = limits;
   }
 
   /**
@@ -55,7 +62,9 @@ export class Compactor {
     const used = before?.storedAs !== undefined && parts.some((part) => part.name === before.storedAs);
     const composed = used ? undefined : before;
     this.#operators.set(uid, { durable: parts, composed });
-    if (this.#running === undefined && composed === undefined && isDue(parts, stateBytes)) this.#start(snapshot);
+    if (this.#running === undefined && composed === undefined && isDue(parts, stateBytes, this.#limits)) {
+      this.#start(snapshot);
+    }
   }
 
   #start(snapshot: OperatorSnapshot): void {
@@ -100,8 +109,8 @@ export class Compactor {
   }
 }
 
-function isDue(parts: readonly PartRef[], stateBytes: number): boolean {
+function isDue(parts: readonly PartRef[], stateBytes: number, limits: CompactionLimits): boolean {
   if (parts.length < 2) return false;
   const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  return parts.length > PARTS_MAX || bytes > AMPLIFICATION_MAX * stateBytes + MERGE_BYTES_MIN;
+  return parts.length > limits.partsMax || bytes > limits.amplificationMax * stateBytes + limits.spareBytes;
 }

@@ -77,8 +77,12 @@ export async function mergeParts(...given: Parameters<typeof merge>): Promise<re
 
 /** One part that equals the snapshot's parts in their order. */
 export async function composeParts(...given: Parameters<typeof merge>): Promise<StatePart> {
+  const [platform, , , , { uid, parts }] = given;
   const { operator, batches } = await merge(...given);
-  return statePart(operator, batches);
+  const part = statePart(operator, batches);
+  const fields = { operator: uid, parts: parts.length, rows: part.rowCount, bytes: part.bytes.byteLength };
+  platform.log.write("debug", `merged ${parts.length} state parts into one`, fields);
+  return part;
 }
 
 /** The columns of an operator's state rows in this version of the job. */

@@ -19,7 +19,7 @@ import type { Deployment, FromTask, ToTask } from "../protocol/messages.ts";
 import { type TaskCounters, zeroCounters } from "../protocol/snapshot.ts";
 import { buildChain, type Chain } from "./chain.ts";
 import { Committer } from "./committer.ts";
-import { Compactor } from "./compactor.ts";
+import { type CompactionLimits, Compactor, defaultCompaction } from "./compactor.ts";
 import { Mailbox } from "./mailbox.ts";
 import { composeParts, restoreOperator } from "./restore.ts";
 import { Snapshotter } from "./snapshotter.ts";
@@ -29,9 +29,14 @@ export interface TaskOptions {
   /** Rows a batch; smaller is only for tests of batch independence. */
   readonly batchRows: number;
   readonly memoryBudgetBytes: number;
+  readonly compaction: CompactionLimits;
 }
 
-export const defaultTaskOptions: TaskOptions = { batchRows: BATCH_ROWS_MAX, memoryBudgetBytes: 1024 * 1024 * 1024 };
+export const defaultTaskOptions: TaskOptions = {
+  batchRows: BATCH_ROWS_MAX,
+  memoryBudgetBytes: 1024 * 1024 * 1024,
+  compaction: defaultCompaction,
+};
 
 /** Staged output beyond this asks for a checkpoint; twice as much, committed or not, stops reading. */
 const STAGED_BYTES_SOFT = 16 * 1024 * 1024;
@@ -109,8 +114,9 @@ export class Task {
     const { jobId, branch, generation } = deployment;
     const scope = { jobId, branch, generation };
     this.#committer = new Committer(connectors.sinks, scope, platform.stages);
-    this.#compactor = new Compactor((snapshot) =>
-      composeParts(platform, this.#chainPlan, plan.maxParallelism, options.memoryBudgetBytes, snapshot),
+    this.#compactor = new Compactor(
+      (snapshot) => composeParts(platform, this.#chainPlan, plan.maxParallelism, options.memoryBudgetBytes, snapshot),
+      options.compaction,
     );
     this.#snapshotter = new Snapshotter({
       platform,

@@ -113,7 +113,11 @@ class Simulation {
         source: () => simSource(this.host, owner, this.input),
         sink: () => simSink(this.host, owner, this.target),
       },
-      task: { memoryBudgetBytes: 8 * 1024 * 1024 },
+      task: {
+        memoryBudgetBytes: 8 * 1024 * 1024,
+        // State is small here; merging parts must be part of most lives all the same.
+        compaction: { amplificationMax: 1, spareBytes: 0, partsMax: 2 + this.host.world.prng.below(3) },
+      },
     });
     this.#engines = [...this.#engines, engine];
     this.host.world.note(`${owner.number} starts`);
