@@ -43,7 +43,8 @@ export class JobRunner {
   constructor(platform: Platform, record: JobRecord, config: CoordinatorConfig, hooks: JobRunnerHooks) {
     this.platform = platform;
     this.#hooks = hooks;
-    this.#state = initialJobState(record.jobId, record.branch, config);
+    const { jobId, branch, restartsTotal } = record;
+    this.#state = { ...initialJobState(jobId, branch, config), restartsTotal };
     this.store = new JobStore(platform, record);
     this.history = new CheckpointHistory();
     this.#alarm = new AlarmClock(platform.clock, platform.timers, () => this.dispatch({ kind: "tick" }));
