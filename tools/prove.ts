@@ -51,7 +51,9 @@ function commitName(): string {
   const git = (...args: string[]): string =>
     spawnSync("git", args, { cwd: rootPath, encoding: "utf8" }).stdout?.trim() ?? "";
   const commit = git("rev-parse", "--short=12", "HEAD") || "unknown";
-  return git("status", "--porcelain", "--untracked-files=no", "--", ".", ...OWN_RECORDS) === "" ? commit : `${commit}+changes`;
+  return git("status", "--porcelain", "--untracked-files=no", "--", ".", ...OWN_RECORDS) === ""
+    ? commit
+    : `${commit}+changes`;
 }
 
 function machine(): string {

@@ -22,7 +22,11 @@ function takeColumn(column: Column, indices: ArrayLike<number>): Column {
   switch (column.type) {
     case "i64":
     case "timestamp":
-      return { type: column.type, values: BigInt64Array.from(indices, (row) => column.values[row] as bigint), validity };
+      return {
+        type: column.type,
+        values: BigInt64Array.from(indices, (row) => column.values[row] as bigint),
+        validity,
+      };
     case "f64":
       return { type: "f64", values: Float64Array.from(indices, (row) => column.values[row] as number), validity };
     case "bool":

@@ -58,10 +58,7 @@ test("events posted to a log object come out of the job's table, read over HTTP"
       const [calls, sum] = expected.get(`${customer} ${start}`) ?? [0, 0];
       expected.set(`${customer} ${start}`, [calls + 1, sum + units]);
     }
-    const found = rows.map((row) => [
-      `${row.customer} ${Number(row.window_start)}`,
-      [row.calls, row.units],
-    ]);
+    const found = rows.map((row) => [`${row.customer} ${Number(row.window_start)}`, [row.calls, row.units]]);
     assert.deepEqual(new Map(found as [string, [number, number]][]), expected);
   } finally {
     await worker.dispose();
