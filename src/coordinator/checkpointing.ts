@@ -17,7 +17,7 @@ import type { InFlightCheckpoint, JobEffect, JobState, Step } from "./job_state.
 
 /** Starts a checkpoint where one is due, or says when the next one will be. */
 export function maybeTrigger(state: JobState, nowMs: number): Step {
-  if (state.inFlight !== undefined) return [state, []];
+  if (state.inFlight !== undefined) return [state, wakeAtTimeout(state, state.inFlight)];
   // The final checkpoint is published; nothing can follow it.
   if (state.uncommitted.some((one) => one.inputEnded)) return [state, []];
   const asked = state.checkpointWanted || state.inputEnded || state.wantedSavepoints.length > 0;
@@ -44,9 +44,15 @@ export function maybeTrigger(state: JobState, nowMs: number): Step {
     next,
     [
       { kind: "send", message: { kind: "barrier", generation: state.generation, checkpoint } },
-      { kind: "wake", atMs: nowMs + state.config.checkpointTimeoutMs },
+      ...wakeAtTimeout(state, inFlight),
     ],
   ];
+}
+
+/** Asked for at every occasion: an alarm that was set for an earlier time leaves none behind when it has rung. */
+function wakeAtTimeout(state: JobState, inFlight: InFlightCheckpoint): JobEffect[] {
+  if (inFlight.phase !== "gathering") return [];
+  return [{ kind: "wake", atMs: inFlight.triggeredAtMs + state.config.checkpointTimeoutMs }];
 }
 
 type Acknowledged = Extract<FromTask, { kind: "acknowledged" }>;

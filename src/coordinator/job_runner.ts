@@ -147,22 +147,26 @@ export class JobRunner {
   }
 
   async #claim(): Promise<void> {
+    const { generation } = this.#state;
     try {
       const claim = await this.store.claim(this.#state);
-      this.dispatch(claim.kind === "fenced" ? claim : { kind: "claimed", ...claim.claimed });
+      this.dispatch(claim.kind === "fenced" ? { ...claim, generation } : { kind: "claimed", ...claim.claimed });
     } catch (thrown) {
       this.dispatch({ kind: "claim_failed", error: asMillraceError(thrown, `job ${this.#state.jobId}`) });
     }
   }
 
   async #publish(effect: Extract<JobEffect, { kind: "publish" }>): Promise<void> {
-    const { checkpoint } = effect;
+    const { checkpoint, generation } = effect;
     try {
       this.platform.stages.enter("publishing", { checkpoint });
       const outcome = await this.store.publish(effect);
-      this.dispatch(outcome === "published" ? { kind: "published", checkpoint } : { kind: "fenced" });
+      this.dispatch(
+        outcome === "published" ? { kind: "published", generation, checkpoint } : { kind: "fenced", generation },
+      );
     } catch (thrown) {
-      this.dispatch({ kind: "publish_failed", checkpoint, error: asMillraceError(thrown, `checkpoint ${checkpoint}`) });
+      const error = asMillraceError(thrown, `checkpoint ${checkpoint}`);
+      this.dispatch({ kind: "publish_failed", generation, checkpoint, error });
     }
   }
 

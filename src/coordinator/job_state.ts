@@ -51,6 +51,10 @@ export interface JobState {
   readonly config: CoordinatorConfig;
   /** 0 until the first claim; monotonic. */
   readonly generation: Generation;
+  /** The last claim was answered: what is stored carries this generation, and statuses can be recorded under it. */
+  readonly claimed: boolean;
+  /** Asked for while no claim was answered; it happens, and is recorded, once one is. */
+  readonly cancelWanted: boolean;
   readonly nextCheckpoint: CheckpointId;
   readonly inFlight: InFlightCheckpoint | undefined;
   readonly uncommitted: readonly UncommittedCheckpoint[];
@@ -73,13 +77,18 @@ export type JobEvent =
       readonly branch: BranchId;
       readonly restore: Deployment["restore"];
     }
-  /** A newer generation exists: this coordinator has no say any more. */
-  | { readonly kind: "fenced" }
+  /** A newer generation than this one exists: this coordinator has no say any more. */
+  | { readonly kind: "fenced"; readonly generation: Generation }
   | { readonly kind: "claim_failed"; readonly error: MillraceError }
   | { readonly kind: "task"; readonly message: FromTask }
-  | { readonly kind: "published"; readonly checkpoint: CheckpointId }
+  | { readonly kind: "published"; readonly generation: Generation; readonly checkpoint: CheckpointId }
   /** The outcome of publishing is unknown: only a restart, which reads the store again, can tell. */
-  | { readonly kind: "publish_failed"; readonly checkpoint: CheckpointId; readonly error: MillraceError }
+  | {
+      readonly kind: "publish_failed";
+      readonly generation: Generation;
+      readonly checkpoint: CheckpointId;
+      readonly error: MillraceError;
+    }
   | { readonly kind: "task_gone" }
   | { readonly kind: "tick" }
   | { readonly kind: "cancel" }

@@ -18,6 +18,8 @@ export function initialJobState(jobId: JobId, branch: BranchId, config: Coordina
     branch,
     config,
     generation: asGeneration(0),
+    claimed: false,
+    cancelWanted: false,
     nextCheckpoint: asCheckpointId(1),
     inFlight: undefined,
     uncommitted: [],
@@ -33,8 +35,7 @@ export function initialJobState(jobId: JobId, branch: BranchId, config: Coordina
 }
 
 export function step(state: JobState, event: JobEvent, nowMs: number): Step {
-  // Words of another incarnation's task have no meaning for this one.
-  if (event.kind === "task" && event.message.generation !== state.generation) return [state, []];
+  if (isStale(state, event)) return [state, []];
   switch (state.status) {
     case "CREATED":
       return created(state, event);
@@ -55,6 +56,20 @@ export function step(state: JobState, event: JobEvent, nowMs: number): Step {
       return ended(state, event);
     default:
       return unreachable(state.status);
+  }
+}
+
+/** Words of another incarnation, of its task or about what it published, have no meaning for this one. */
+function isStale(state: JobState, event: JobEvent): boolean {
+  switch (event.kind) {
+    case "task":
+      return event.message.generation !== state.generation;
+    case "fenced":
+    case "published":
+    case "publish_failed":
+      return event.generation !== state.generation;
+    default:
+      return false;
   }
 }
 

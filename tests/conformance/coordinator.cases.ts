@@ -55,7 +55,11 @@ class Driver {
   }
 }
 
-const published = (checkpoint: number): JobEvent => ({ kind: "published", checkpoint: asCheckpointId(checkpoint) });
+const published = (checkpoint: number): JobEvent => ({
+  kind: "published",
+  generation,
+  checkpoint: asCheckpointId(checkpoint),
+});
 const committed = (checkpoint: number): FromTask => ({
   kind: "committed",
   generation,
@@ -83,7 +87,8 @@ export const cases: readonly Case[] = [
   }),
   test("a publish of unknown outcome fails the job over instead of trying again", () => {
     const job = new Driver().running().tickAt(100).acknowledge(1);
-    job.on({ kind: "publish_failed", checkpoint: asCheckpointId(1), error: externalError("x", "", "?") });
+    const error = externalError("x", "", "?");
+    job.on({ kind: "publish_failed", generation, checkpoint: asCheckpointId(1), error });
     equal(job.state.status, "FAILING");
     ok(job.kinds().includes("destroy_task"), "the task goes");
   }),
@@ -104,9 +109,51 @@ export const cases: readonly Case[] = [
     equal(job.state === before, true);
   }),
   test("a coordinator that finds a newer generation lets go and records nothing", () => {
-    const job = new Driver().running().tickAt(100).acknowledge(1).on({ kind: "fenced" });
+    const job = new Driver().running().tickAt(100).acknowledge(1).on({ kind: "fenced", generation });
     equal(job.state.status, "SUSPENDED");
     ok(!job.kinds().includes("record_status"), "nothing is stored");
+  }),
+  test("a coordinator that lets go refuses the savepoints that were asked of it", () => {
+    const job = new Driver().running().on({ kind: "savepoint", savepoint: "s" }, { kind: "fenced", generation });
+    equal(job.effects.find((one) => one.kind === "refuse_savepoints")?.savepoints, ["s"]);
+  }),
+  test("what became of an older generation's publishing says nothing about the one that runs now", () => {
+    const job = new Driver().running().tickAt(100).acknowledge(1).task(failed()).on({ kind: "task_gone" });
+    job.tickAt(120).on({ kind: "claimed", generation: asGeneration(2), branch, restore: undefined });
+    const error = externalError("x", "", "?");
+    const checkpoint = asCheckpointId(1);
+    for (const late of [published(1), { kind: "fenced", generation } as const]) job.on(late);
+    job.on({ kind: "publish_failed", generation, checkpoint, error });
+    equal(job.state.status, "INITIALIZING");
+    job.task({ kind: "running", generation: asGeneration(2) });
+    for (const late of [published(1), { kind: "fenced", generation } as const]) job.on(late);
+    job.on({ kind: "publish_failed", generation, checkpoint, error });
+    equal(job.state.status, "RUNNING");
+  }),
+  test("a cancel while the job is being claimed waits for the answer, so that it can be recorded", () => {
+    const job = new Driver().on({ kind: "start" }, { kind: "cancel" });
+    equal(job.state.status, "INITIALIZING");
+    job.on({ kind: "claimed", generation, branch, restore: undefined });
+    equal(job.state.status, "CANCELLING");
+    equal(job.state.generation, generation);
+    equal(job.kinds(), ["record_status", "destroy_task"]);
+    job.on({ kind: "task_gone" });
+    equal(job.state.status, "CANCELED");
+    equal(job.kinds(), ["record_status"]);
+  }),
+  test("a cancel while claiming fails waits for a claim that succeeds", () => {
+    const broken: JobEvent = { kind: "claim_failed", error: externalError("x", "", "x") };
+    for (const cancelAfter of [0, 1, 2]) {
+      const job = new Driver().on({ kind: "start" });
+      [broken, { kind: "task_gone" } as const].forEach((event, index) => {
+        if (index === cancelAfter) job.on({ kind: "cancel" });
+        job.on(event);
+      });
+      if (cancelAfter === 2) job.on({ kind: "cancel" });
+      equal(job.state.status, "RESTARTING", `canceled after ${cancelAfter} events`);
+      job.tickAt(20).on({ kind: "claimed", generation, branch, restore: undefined });
+      equal(job.state.status, "CANCELLING", `canceled after ${cancelAfter} events`);
+    }
   }),
   test("restarts in a row are bounded, and a completed checkpoint begins the count anew", () => {
     const job = new Driver().running();
@@ -173,6 +220,25 @@ export const cases: readonly Case[] = [
     job.acknowledge(1);
     equal(job.effects, []);
   }),
+  test("the timeout of a checkpoint is waited for even where an alarm for an earlier time was set before", () => {
+    const job = new Driver().running();
+    job.task({ kind: "checkpoint_wanted", generation }).tickAt(100);
+    equal(job.effects, [{ kind: "wake", atMs: 1000 }]);
+  }),
+  test("a savepoint asked for after the final barrier is made from the final checkpoint", () => {
+    const job = new Driver()
+      .running()
+      .task({ kind: "input_ended", generation })
+      .on({ kind: "savepoint", savepoint: "s" });
+    job.acknowledge(1, true).on(published(1), { kind: "savepoint", savepoint: "t" }).task(committed(1));
+    equal(job.state.status, "FINISHED");
+    equal(job.effects.find((one) => one.kind === "export")?.savepoints, ["s", "t"]);
+    equal(job.state.wantedSavepoints, []);
+  }),
+  test("a savepoint asked for while the job is being canceled is refused", () => {
+    const job = new Driver().running().on({ kind: "cancel" }, { kind: "savepoint", savepoint: "s" });
+    equal(job.effects.find((one) => one.kind === "refuse_savepoints")?.savepoints, ["s"]);
+  }),
   test("canceling refuses the savepoints that are still wanted", () => {
     const job = new Driver().running().on({ kind: "savepoint", savepoint: "s" }, { kind: "cancel" });
     equal(job.state.status, "CANCELLING");
@@ -193,7 +259,7 @@ export const cases: readonly Case[] = [
   test("every event is answered in every state without breaking an invariant", () => {
     const events: JobEvent[] = [
       { kind: "start" },
-      { kind: "fenced" },
+      { kind: "fenced", generation },
       { kind: "claim_failed", error: externalError("x", "", "x") },
       { kind: "task", message: failed() },
       { kind: "task", message: committed(1) },

@@ -3,7 +3,7 @@
 import { userError } from "../../base/errors.ts";
 import type { JobEffect, JobEvent, JobState, Step } from "../job_state.ts";
 import { moveTo } from "../transitions.ts";
-import { suspend } from "./suspended.ts";
+import { savepointsOf, suspend } from "./suspended.ts";
 
 export function beginCancelling(state: JobState): Step {
   const next = { ...moveTo(state, "CANCELLING"), inFlight: undefined, uncommitted: [], wantedSavepoints: [] };
@@ -15,12 +15,13 @@ export function cancelAtOnce(state: JobState): Step {
   return [{ ...moveTo(state, "CANCELED"), wantedSavepoints: [] }, [{ kind: "record_status" }, ...refusals(state)]];
 }
 
+/** Before a claim is answered, nothing could be recorded: the next start would bring the job back. */
+export function cancelOnceClaimed(state: JobState): Step {
+  return [{ ...state, cancelWanted: true }, []];
+}
+
 function refusals(state: JobState): JobEffect[] {
-  const savepoints = [
-    ...state.uncommitted.flatMap((one) => one.savepoints),
-    ...(state.inFlight?.savepoints ?? []),
-    ...state.wantedSavepoints,
-  ];
+  const savepoints = savepointsOf(state);
   if (savepoints.length === 0) return [];
   const message = "the job was canceled before the savepoint was complete";
   return [{ kind: "refuse_savepoints", savepoints, error: userError("job_canceled", `job ${state.jobId}`, message) }];
@@ -32,6 +33,8 @@ export function cancelling(state: JobState, event: JobEvent): Step {
       return [moveTo(state, "CANCELED"), [{ kind: "record_status" }]];
     case "fenced":
       return suspend(state);
+    case "savepoint":
+      return [state, refusals({ ...state, wantedSavepoints: [event.savepoint] })];
     default:
       return [state, []];
   }

@@ -3,17 +3,14 @@
 import type { MillraceError } from "../../base/errors.ts";
 import type { JobEffect, JobEvent, JobState, Step } from "../job_state.ts";
 import { moveTo } from "../transitions.ts";
-import { beginCancelling } from "./cancelling.ts";
+import { beginCancelling, cancelOnceClaimed } from "./cancelling.ts";
+import { savepointsOf } from "./suspended.ts";
 
 export function beginFailing(state: JobState, error: MillraceError, _nowMs: number): Step {
   const effects: JobEffect[] = [];
   if (state.inFlight !== undefined) effects.push({ kind: "checkpoint_failed", checkpoint: state.inFlight, error });
   // Savepoints asked for are made from a later checkpoint; those already published are exported after the restart's commits.
-  const owed = [
-    ...state.uncommitted.flatMap((one) => one.savepoints),
-    ...(state.inFlight?.savepoints ?? []),
-    ...state.wantedSavepoints,
-  ];
+  const owed = savepointsOf(state);
   const next: JobState = {
     ...moveTo(state, "FAILING"),
     error,
@@ -29,7 +26,7 @@ export function failing(state: JobState, event: JobEvent, nowMs: number): Step {
     case "task_gone":
       return decideRestart(state, nowMs);
     case "cancel":
-      return beginCancelling(state);
+      return state.claimed ? beginCancelling(state) : cancelOnceClaimed(state);
     case "savepoint":
       return [{ ...state, wantedSavepoints: [...state.wantedSavepoints, event.savepoint] }, []];
     default:

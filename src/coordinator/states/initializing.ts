@@ -3,7 +3,7 @@
 import { asCheckpointId } from "../../base/ids.ts";
 import type { JobEvent, JobState, Step } from "../job_state.ts";
 import { moveTo } from "../transitions.ts";
-import { beginCancelling } from "./cancelling.ts";
+import { beginCancelling, cancelOnceClaimed } from "./cancelling.ts";
 import { beginFailing } from "./failing.ts";
 import { suspend } from "./suspended.ts";
 
@@ -22,7 +22,7 @@ export function initializing(state: JobState, event: JobEvent, nowMs: number): S
       if (event.message.error.code === "fenced") return suspend(state);
       return beginFailing(state, event.message.error, nowMs);
     case "cancel":
-      return beginCancelling(state);
+      return state.claimed ? beginCancelling(state) : cancelOnceClaimed(state);
     case "savepoint":
       return [{ ...state, wantedSavepoints: [...state.wantedSavepoints, event.savepoint] }, []];
     default:
@@ -36,6 +36,7 @@ function onClaimed(state: JobState, event: Extract<JobEvent, { kind: "claimed" }
   const next: JobState = {
     ...state,
     generation,
+    claimed: true,
     branch,
     nextCheckpoint: asCheckpointId(checkpoint + 1),
     inFlight: undefined,
@@ -43,6 +44,7 @@ function onClaimed(state: JobState, event: Extract<JobEvent, { kind: "claimed" }
     inputEnded: false,
     checkpointWanted: false,
   };
+  if (state.cancelWanted) return beginCancelling(next);
   return [next, [{ kind: "deploy", deployment: { jobId: state.jobId, branch, generation, restore } }]];
 }
 

@@ -1,8 +1,9 @@
 // RUNNING: rows flow, checkpoints are taken, savepoints are served.
 
 import { abandon, maybeTrigger, onAcknowledged, onCommitted, onPublished, timedOut } from "../checkpointing.ts";
+import type { CheckpointId } from "../../base/ids.ts";
 import type { FromTask } from "../../protocol/messages.ts";
-import type { JobEvent, JobState, Step } from "../job_state.ts";
+import type { JobEffect, JobEvent, JobState, Step } from "../job_state.ts";
 import { moveTo } from "../transitions.ts";
 import { beginCancelling } from "./cancelling.ts";
 import { beginFailing } from "./failing.ts";
@@ -57,9 +58,15 @@ function afterCommit(state: JobState, message: Extract<FromTask, { kind: "commit
   const { step, finished } = onCommitted(state, message.checkpoint);
   if (!finished) return then(step, (next) => maybeTrigger(next, nowMs));
   return then(step, (next) => [
-    { ...moveTo(next, "FINISHED"), inFlight: undefined },
-    [{ kind: "record_status" }, { kind: "destroy_task" }],
+    { ...moveTo(next, "FINISHED"), inFlight: undefined, wantedSavepoints: [] },
+    [{ kind: "record_status" }, { kind: "destroy_task" }, ...lateSavepoints(next, message.checkpoint)],
   ]);
+}
+
+/** Nothing follows the end of the input: its checkpoint holds all that savepoints asked for since then could hold. */
+function lateSavepoints(state: JobState, checkpoint: CheckpointId): JobEffect[] {
+  const savepoints = state.wantedSavepoints;
+  return savepoints.length === 0 ? [] : [{ kind: "export", checkpoint, savepoints }];
 }
 
 function onTick(state: JobState, nowMs: number): Step {
