@@ -1,4 +1,4 @@
-// Entries of one (pane, key group): find, insert, grow. Layout and invariants: layout.ts.
+// Entries of one (pane, key group): find, insert, grow. Layout and invariants: layout.ts; dense keys: dense.ts.
 
 import { VIEW_INLINE_MAX } from "../abi";
 import { NULL_LENGTH } from "../hash/key_hash";
@@ -30,9 +30,13 @@ import {
   KEYS_BYTES_MIN,
   KEYS_HEADER,
   KEYS_NEXT,
+  PANE_CHECK_AT,
   PANE_ENTRIES,
+  PANE_INDEXED,
   PANE_KEY_BYTES,
   PANE_KEY_END,
+  PANE_KEY_MAX,
+  PANE_KEY_MIN,
   PANE_KEY_NEXT,
   PANE_KEYS_LAST,
   TABLE_ENTRIES,
@@ -40,6 +44,7 @@ import {
   TABLE_LONG_KEY_BYTES,
   TABLE_TEMPLATE,
 } from "./layout";
+import { denseSlot, isDense, makeDense } from "./dense";
 import { addMark, reserveMark } from "./marks";
 
 export const TAG_FACTOR: u32 = 0x9e3779b1;
@@ -111,7 +116,8 @@ function indexEntry(index: usize, mask: u32, hash: u32, entry: usize): void {
 }
 
 /** Gives the group an index of twice the size, or its first; only this group's entries are visited. */
-function growIndex(table: usize, group: usize, keyBytes: u32): bool {
+function growIndex(table: usize, pane: usize, group: usize, kind: u32): bool {
+  const keyBytes = <usize>keyBytesOf(kind);
   const old = load<u32>(group, GROUP_INDEX);
   const oldBytes = load<u32>(group, GROUP_MASK) + BUCKET_BYTES;
   const first = load<u32>(group, GROUP_GROW_AT) == 0;
@@ -125,6 +131,7 @@ function growIndex(table: usize, group: usize, keyBytes: u32): bool {
   while (chunk != 0) {
     const end = chunkEnd(group, chunk);
     for (let entry = chunk + CHUNK_HEADER; entry < end; entry += stride) {
+      if (kind == KEY_FIXED && isDense(pane, load<u64>(entry))) continue;
       indexEntry(<usize>index, mask, load<u32>(entry + keyBytes, 4), entry);
     }
     chunk = <usize>load<u32>(chunk, CHUNK_NEXT);
@@ -200,7 +207,10 @@ function writeKey(kind: u32, table: usize, pane: usize, entry: usize, key: usize
 @inline
 function insertEntry(kind: u32, table: usize, pane: usize, group: usize, hash: u32, key: usize, epoch: u32): usize {
   const keyBytes = keyBytesOf(kind);
-  if (load<u32>(group, GROUP_COUNT) >= load<u32>(group, GROUP_GROW_AT) && !growIndex(table, group, keyBytes)) return 0;
+  const dense = kind == KEY_FIXED && isDense(pane, load<u64>(key));
+  if (
+    !dense && load<u32>(group, GROUP_COUNT) >= load<u32>(group, GROUP_GROW_AT) && !growIndex(table, pane, group, kind)
+  ) return 0;
   if (load<u32>(group, GROUP_NEXT) == load<u32>(group, GROUP_END) && !growEntries(table, group)) return 0;
   let bytesAt: u32 = 0;
   if (kind > KEY_NULLABLE) {
@@ -221,11 +231,24 @@ function insertEntry(kind: u32, table: usize, pane: usize, group: usize, hash: u
   let from = <usize>load<u32>(table, TABLE_TEMPLATE);
   const end = entry + stride;
   for (let at = entry + keyBytes + 8; at < end; at += 8, from += 8) store<u64>(at, load<u64>(from));
-  indexEntry(<usize>load<u32>(group, GROUP_INDEX), load<u32>(group, GROUP_MASK), hash, entry);
   if (epoch != 0) addMark(pane, entry);
-  store<u32>(group, load<u32>(group, GROUP_COUNT) + 1, GROUP_COUNT);
   store<u32>(pane, load<u32>(pane, PANE_ENTRIES) + 1, PANE_ENTRIES);
   store<u32>(table, load<u32>(table, TABLE_ENTRIES) + 1, TABLE_ENTRIES);
+  if (kind == KEY_FIXED) {
+    store<i64>(pane, min<i64>(load<i64>(pane, PANE_KEY_MIN), load<i64>(key)), PANE_KEY_MIN);
+    store<i64>(pane, max<i64>(load<i64>(pane, PANE_KEY_MAX), load<i64>(key)), PANE_KEY_MAX);
+  }
+  if (dense) {
+    store<u32>(denseSlot(pane, load<u64>(key)), <u32>entry);
+    return entry;
+  }
+  indexEntry(<usize>load<u32>(group, GROUP_INDEX), load<u32>(group, GROUP_MASK), hash, entry);
+  store<u32>(group, load<u32>(group, GROUP_COUNT) + 1, GROUP_COUNT);
+  if (kind == KEY_FIXED) {
+    const indexed = load<u32>(pane, PANE_INDEXED) + 1;
+    store<u32>(pane, indexed, PANE_INDEXED);
+    if (indexed >= load<u32>(pane, PANE_CHECK_AT)) makeDense(table, pane);
+  }
   return entry;
 }
 
@@ -235,7 +258,9 @@ function insertEntry(kind: u32, table: usize, pane: usize, group: usize, hash: u
  */
 @inline
 export function resolveEntry(kind: u32, table: usize, pane: usize, group: usize, hash: u32, key: usize, epoch: u32): usize {
-  const entry = findEntry(kind, group, hash, key);
+  let entry: usize = 0;
+  if (kind == KEY_FIXED && isDense(pane, load<u64>(key))) entry = <usize>load<u32>(denseSlot(pane, load<u64>(key)));
+  else entry = findEntry(kind, group, hash, key);
   if (entry == 0) return insertEntry(kind, table, pane, group, hash, key, epoch);
   const epochAt = entry + keyBytesOf(kind);
   if (epoch != 0 && load<u32>(epochAt) != epoch) {
@@ -246,9 +271,18 @@ export function resolveEntry(kind: u32, table: usize, pane: usize, group: usize,
   return entry;
 }
 
+/** The group has the empty index from here on. */
+export function freeIndex(group: usize, emptyBucket: u32): void {
+  if (load<u32>(group, GROUP_GROW_AT) != 0) mr_free(load<u32>(group, GROUP_INDEX), load<u32>(group, GROUP_MASK) + BUCKET_BYTES);
+  store<u32>(group, emptyBucket, GROUP_INDEX);
+  store<u32>(group, 0, GROUP_MASK);
+  store<u32>(group, 0, GROUP_COUNT);
+  store<u32>(group, 0, GROUP_GROW_AT);
+}
+
 /** Frees everything that the group owns. */
 export function freeGroup(group: usize): void {
-  if (load<u32>(group, GROUP_GROW_AT) != 0) mr_free(load<u32>(group, GROUP_INDEX), load<u32>(group, GROUP_MASK) + BUCKET_BYTES);
+  freeIndex(group, 0);
   let chunk = load<u32>(group, GROUP_FIRST_CHUNK);
   while (chunk != 0) {
     const next = load<u32>(chunk, CHUNK_NEXT);

@@ -8,6 +8,8 @@
 //                    │    └ chunks of entries: | next u32 | end u32 | bytes u32 | 0 | entry | entry | …
 //                    ├ marks: blocks of changed entries' addresses, ascending epoch
 //                    │         | next u32 | epoch u32 | bytes u32 | end u32 | entry address u32 …
+//                    ├ dense: one u32 entry address a key value of [base, base + span), 0 = none, and one 0 behind them
+//                    │         (keys of 8 bytes only; derived, never persisted; dense.ts)
 //                    └ keys:  chunks with the bytes of keys longer than 12: | next u32 | bytes u32 | 0 | 0 | bytes …
 //
 //   entry    | key 8 or 16 | epoch u32 | hash u32 | rows u64 | accumulators, 8 bytes each |
@@ -17,13 +19,15 @@
 // Invariants:
 // - An entry's address is stable until its pane is dropped, and marks live in the pane: none dangles.
 // - An entry with epoch e > 0 stands in a mark block of epoch e of its pane, unless `completed(>= e)` freed it.
-// - An untouched group has no memory: its index is the table's one empty bucket.
+// - An untouched group has no memory: its index is the table's one empty bucket; a pane without dense keys has span 0
+//   and that bucket's first word as its one slot.
+// - An entry whose key is in its pane's dense range is found by the range alone, any other by its group's index alone.
 // - Every allocation of an insertion is made before the first write of it.
 
 export const GROUP_INDEX: usize = 0; // u32 address of the first bucket
 export const GROUP_MASK: usize = 4; // u32 bytes of the index - 64
-export const GROUP_COUNT: usize = 8; // u32 entries
-export const GROUP_GROW_AT: usize = 12; // u32 entries at which the index must grow first
+export const GROUP_COUNT: usize = 8; // u32 entries in the index
+export const GROUP_GROW_AT: usize = 12; // u32 count at which the index must grow first
 export const GROUP_NEXT: usize = 16; // u32 address of the next new entry
 export const GROUP_END: usize = 20; // u32 address where the last chunk has no room for another entry
 export const GROUP_FIRST_CHUNK: usize = 24;
@@ -71,7 +75,19 @@ export const PANE_KEYS_LAST: usize = 52;
 export const PANE_KEY_NEXT: usize = 56;
 export const PANE_KEY_END: usize = 60;
 export const PANE_KEY_BYTES: usize = 64; // u32 bytes of long keys held
-export const PANE_BYTES: u32 = 80;
+export const PANE_DENSE: usize = 68; // address of the first slot
+export const PANE_DENSE_BASE: usize = 72; // u64, key value of the first slot
+export const PANE_DENSE_SPAN: usize = 80; // u64 slots, without the 0 behind them
+export const PANE_INDEXED: usize = 88; // u32 entries with a key of 8 bytes outside of the dense range
+export const PANE_CHECK_AT: usize = 92; // u32 such entries at which a new range is considered
+export const PANE_KEY_MIN: usize = 96; // i64, of keys of 8 bytes
+export const PANE_KEY_MAX: usize = 104; // i64
+export const PANE_BYTES: u32 = 112;
+
+export const DENSE_SLOTS_MIN: u32 = 64;
+export const DENSE_SLOTS_MAX: u32 = 16777216;
+export const DENSE_SPAN_FREE: u64 = 1024; // a span that any number of entries may have
+export const DENSE_SPREAD: u32 = 2; // log2 of the key values an entry that a larger range may have
 
 export const KEY_FIXED: u32 = 0; // 8 bytes
 export const KEY_NULLABLE: u32 = 1; // 16 bytes {value, is null}
@@ -113,9 +129,10 @@ export const TABLE_CHANGED: usize = 136; // gathered {entry, pane} pairs in key 
 export const TABLE_CHANGED_BYTES: usize = 140;
 export const TABLE_CHANGED_COUNT: usize = 144;
 export const TABLE_CHANGED_NEXT: usize = 148;
-export const TABLE_CACHE: usize = 152; // cells in front of one small pane, 0 = none
-export const TABLE_CACHE_PANE: usize = 156;
-export const TABLE_CACHE_EPOCH: usize = 160;
+export const TABLE_DENSE_SLOTS: usize = 152; // u32 of all panes
+export const TABLE_HINT_ENTRIES: usize = 156; // of the pane dropped last: entries, and base and slots of its range
+export const TABLE_HINT_BASE: usize = 160; // u64
+export const TABLE_HINT_SLOTS: usize = 168;
 // The host keeps to the lengths of these lists (src/state/window_plan.ts).
 export const TABLE_KEYS: usize = 256; // 16 x {column, type, nullable, 0}
 export const TABLE_FOLDS: usize = 512; // 64 x {column, flags, offset, 0}
@@ -137,13 +154,6 @@ export const ORDERED_FLOAT: u32 = 2; // an f64 kept as an integer of the same or
 export const SUM_FLOAT: u32 = 3;
 export const AVERAGE_INTEGER: u32 = 4;
 export const AVERAGE_FLOAT: u32 = 5;
-
-// | key u64 | entry u32 | 0 |, at the high bits of key * CACHE_FACTOR. Far more cells than keys, so that few collide;
-// only the cells in use occupy the processor's cache.
-export const CACHE_BYTES: u32 = 65536;
-export const CACHE_FACTOR: u64 = 0x9e3779b97f4a7c15;
-export const CACHE_SHIFT: u64 = 52;
-export const CACHE_ENTRIES_MAX: u32 = 512;
 
 // One pass handles up to 512 rows; its temporaries lie in the kernels' scratch (from 1024).
 export const PASS_ROWS: u32 = 512;

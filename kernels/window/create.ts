@@ -4,9 +4,7 @@
 import { mr_alloc, mr_free } from "../memory/allocator";
 import {
   BUCKET_BYTES,
-  CACHE_BYTES,
   TABLE_BYTES,
-  TABLE_CACHE,
   TABLE_CHANGED,
   TABLE_CHANGED_BYTES,
   TABLE_EMPTY_BUCKET,
@@ -108,7 +106,6 @@ export function mr_window_free(table: u32): void {
   if (load<u32>(t, TABLE_LATE_ROWS) != 0) mr_free(load<u32>(t, TABLE_LATE_ROWS), load<u32>(t, TABLE_LATE_CAPACITY) << 2);
   if (load<u32>(t, TABLE_EMPTY_BUCKET) != 0) mr_free(load<u32>(t, TABLE_EMPTY_BUCKET), BUCKET_BYTES);
   if (load<u32>(t, TABLE_STAGING) != 0) mr_free(load<u32>(t, TABLE_STAGING), load<u32>(t, TABLE_STAGING_BYTES));
-  if (load<u32>(t, TABLE_CACHE) != 0) mr_free(load<u32>(t, TABLE_CACHE), CACHE_BYTES);
   if (load<u32>(t, TABLE_CHANGED) != 0) mr_free(load<u32>(t, TABLE_CHANGED), load<u32>(t, TABLE_CHANGED_BYTES));
   if (load<u32>(t, TABLE_TEMPLATE) != 0) {
     mr_free(load<u32>(t, TABLE_TEMPLATE), load<u32>(t, TABLE_ENTRY_BYTES) - load<u32>(t, TABLE_KEY_BYTES) - 8);

@@ -1,6 +1,7 @@
 // The directory of live windows: a list in ascending order, a direct-mapped cache in front of it.
 
 import { mr_alloc, mr_free } from "../memory/allocator";
+import { beginDense, endDense } from "../table/dense";
 import { freeGroup } from "../table/entries";
 import {
   GROUP_END,
@@ -17,7 +18,6 @@ import {
   PANE_NEXT,
   PANE_PREVIOUS,
   PANE_START,
-  TABLE_CACHE_PANE,
   TABLE_CURRENT_PANE,
   TABLE_EMPTY_BUCKET,
   TABLE_ENTRIES,
@@ -84,6 +84,7 @@ function createPane(table: usize, start: i64, before: usize): usize {
   store<i64>(pane, start, PANE_START);
   store<i64>(pane, start + load<i64>(table, TABLE_SIZE), PANE_END);
   store<u32>(pane, <u32>groups, PANE_GROUPS);
+  beginDense(table, pane, before);
   linkPane(table, pane, before);
   return pane;
 }
@@ -107,7 +108,6 @@ export function dropFirstPane(table: usize): void {
   if (next == 0) store<u32>(table, 0, TABLE_LAST_PANE);
   else store<u32>(next, 0, PANE_PREVIOUS);
   if (load<u32>(table, TABLE_CURRENT_PANE) == <u32>pane) store<u32>(table, 0, TABLE_CURRENT_PANE);
-  if (load<u32>(table, TABLE_CACHE_PANE) == <u32>pane) store<u32>(table, 0, TABLE_CACHE_PANE);
   const slot = cacheSlot(table, load<i64>(pane, PANE_START));
   if (load<u32>(slot) == <u32>pane) store<u32>(slot, 0);
 
@@ -119,6 +119,7 @@ export function dropFirstPane(table: usize): void {
     }
   }
   mr_free(<u32>groups, groupBytes);
+  endDense(table, pane);
   dropMarks(pane, u32.MAX_VALUE);
   let chunk = load<u32>(pane, PANE_KEYS_LAST);
   while (chunk != 0) {

@@ -37,7 +37,7 @@ import {
 import { lookUp } from "../table/lookup";
 import { foldRows } from "./fold";
 import { paneAt, timeIntoWindow, windowFits } from "./panes";
-import { aggregateCached, foldsOneInteger, isCached, lookUpCached } from "./small_pane";
+import { aggregateDense, foldsOneInteger, hasDense, lookUpDense } from "./dense_pane";
 
 /** Whether all rows lie in the pane's window and none is late. `watermarks` may be 0. */
 function allInPane(times: usize, watermarks: usize, count: u32, start: i64, end: i64): bool {
@@ -140,13 +140,13 @@ function aggregate(
     } else {
       keys = prepareKeys(table, batch, rowNumbers, first, count, false);
     }
-    const cached = panes == 0 && isCached(table, pane);
-    const folded = cached && foldsOneInteger(table);
+    const dense = hasDense(panes == 0 ? pane : <usize>load<u32>(panes));
+    const folded = dense && panes == 0 && foldsOneInteger(table);
     let found: u32;
     if (folded) {
-      found = aggregateCached(table, batch, pane, keys, first, part, epoch);
-    } else if (cached) {
-      found = lookUpCached(table, pane, keys, part, epoch);
+      found = aggregateDense(table, batch, pane, keys, first, part, epoch);
+    } else if (dense) {
+      found = lookUpDense(table, pane, panes, keys, part, epoch);
     } else {
       hashKeys(table, keys, part);
       found = lookUp(table, pane, panes, keys, part, epoch);
