@@ -49,13 +49,11 @@ for (let round = 0; round < rounds; round++) {
     const startMs = performance.now();
     const writer = sink.writer();
     for (const batch of batches) writer.write(batch);
-    const committables = writer
-      .stage()
-      .map((bytes, index) => ({
-        checkpoint: asCheckpointId(1 + round * 2 + (mode === "upsert" ? 1 : 0)),
-        index,
-        bytes,
-      }));
+    const committables = writer.stage().map((bytes, index) => ({
+      checkpoint: asCheckpointId(1 + round * 2 + (mode === "upsert" ? 1 : 0)),
+      index,
+      bytes,
+    }));
     await sink.commit(scope, committables);
     times[mode]?.push(performance.now() - startMs);
   }
