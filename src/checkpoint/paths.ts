@@ -3,6 +3,7 @@
 //   metadata   jobs/<job>                                   the job record
 //              job/<job>/manifest/<branch>/<checkpoint>     manifests
 //              job/<job>/latest                             { branch, checkpoint } to go on from
+//              job/<job>/claimant                           16 random bytes of the runner that claimed last
 //              savepoint/<savepoint>                        savepoint records
 //   counters   job/<job>/generation                         fences every effect of older incarnations
 //   blobs      job/<job>/part/<branch>/<generation>-<checkpoint>-<digest>
@@ -20,6 +21,7 @@ export const SAVEPOINT_PREFIX = "savepoint/";
 export const jobKey = (job: JobId): string => `${JOBS_PREFIX}${job}`;
 export const generationKey = (job: JobId): string => `${JOB_PREFIX}${job}/generation`;
 export const latestKey = (job: JobId): string => `${JOB_PREFIX}${job}/latest`;
+export const claimantKey = (job: JobId): string => `${JOB_PREFIX}${job}/claimant`;
 export const manifestPrefix = (job: JobId): string => `${JOB_PREFIX}${job}/manifest/`;
 export const manifestKey = (job: JobId, branch: BranchId, checkpoint: CheckpointId): string =>
   `${manifestPrefix(job)}${branch}/${padded(checkpoint)}`;

@@ -3,6 +3,7 @@
 
 import { asMillraceError, type MillraceError } from "../base/errors.ts";
 import type { CheckpointId } from "../base/ids.ts";
+import { Abort } from "../platform/abort.ts";
 import { AlarmClock } from "../platform/alarm_clock.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Deployment, FromTask, ToTask } from "../protocol/messages.ts";
@@ -27,6 +28,9 @@ export interface JobRunnerHooks {
   readonly onChange: (runner: JobRunner) => void;
 }
 
+/** How long after a status could not be recorded it is tried again. */
+const RECORD_AGAIN_MS = 500;
+
 export class JobRunner {
   readonly platform: Platform;
   readonly store: JobStore;
@@ -38,6 +42,10 @@ export class JobRunner {
   #task: TaskHandle | undefined;
   #stepping = false;
   #halted = false;
+  readonly #halting = new Abort();
+  #unrecorded = false;
+  #recording = false;
+  #gone: Promise<unknown> = Promise.resolve();
   readonly #background = new Set<Promise<void>>();
 
   constructor(platform: Platform, record: JobRecord, config: CoordinatorConfig, hooks: JobRunnerHooks) {
@@ -69,6 +77,7 @@ export class JobRunner {
   /** Stops all activity of this process for the job without changing what is stored: the job goes on elsewhere, later. */
   async halt(): Promise<void> {
     this.#halted = true;
+    this.#halting.abort("the runner is halted");
     this.#alarm.stop();
     await this.#task?.destroy();
     await Promise.allSettled([...this.#background]);
@@ -113,7 +122,9 @@ export class JobRunner {
       case "destroy_task":
         return this.#inBackground(this.#destroyTask());
       case "record_status":
-        return this.#inBackground(this.store.recordStatus(this.#state));
+        this.#unrecorded = true;
+        if (!this.#recording) this.#inBackground(this.#recordStatus());
+        return;
       case "wake":
         this.#alarm.wakeAt(effect.atMs);
         return;
@@ -144,6 +155,24 @@ export class JobRunner {
       })
       .finally(() => this.#background.delete(watched));
     this.#background.add(watched);
+  }
+
+  /** Until the store has taken the newest status: a job whose end is not recorded would come back at the next start. */
+  async #recordStatus(): Promise<void> {
+    this.#recording = true;
+    while (this.#unrecorded) {
+      this.#unrecorded = false;
+      try {
+        await this.store.recordStatus(this.#state);
+      } catch (thrown) {
+        const { message, code, where } = asMillraceError(thrown, `job ${this.#state.jobId}`);
+        this.platform.log.write("error", `recording the status: ${message}`, { job: this.#state.jobId, code, where });
+        if (this.#halting.aborted) break;
+        this.#unrecorded = true;
+        await this.platform.timers.sleep(RECORD_AGAIN_MS, this.#halting).catch(() => undefined); // the loop looks
+      }
+    }
+    this.#recording = false;
   }
 
   async #claim(): Promise<void> {
@@ -187,7 +216,12 @@ export class JobRunner {
   async #destroyTask(): Promise<void> {
     const task = this.#task;
     this.#task = undefined;
-    await task?.destroy();
+    const destroyed = task?.destroy();
+    // One that an earlier call is still destroying counts as well.
+    const all = Promise.allSettled([this.#gone, destroyed]);
+    this.#gone = all;
+    await all;
     this.dispatch({ kind: "task_gone" });
+    await destroyed;
   }
 }

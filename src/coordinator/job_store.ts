@@ -3,11 +3,20 @@
 
 import { assert } from "../base/assert.ts";
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
+import { type Bytes, equalBytes } from "../base/bytes.ts";
 import { corruptionError } from "../base/errors.ts";
 import { asGeneration, type BranchId, type CheckpointId, type Generation, type JobId } from "../base/ids.ts";
 import { decideGarbage } from "../checkpoint/garbage.ts";
 import { decodeManifest, encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
-import { generationKey, jobKey, latestKey, manifestKey, manifestPrefix, partPrefix } from "../checkpoint/paths.ts";
+import {
+  claimantKey,
+  generationKey,
+  jobKey,
+  latestKey,
+  manifestKey,
+  manifestPrefix,
+  partPrefix,
+} from "../checkpoint/paths.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Guard, StoreOp } from "../platform/ports.ts";
 import type { Deployment } from "../protocol/messages.ts";
@@ -31,11 +40,14 @@ interface Latest {
 export class JobStore {
   readonly #platform: Platform;
   #record: JobRecord;
+  /** Of this object alone: tells whether a claim whose answer was lost was one of its own. */
+  readonly #claimant: Bytes;
   readonly #pins = new Map<CheckpointId, number>();
 
   constructor(platform: Platform, record: JobRecord) {
     this.#platform = platform;
     this.#record = record;
+    this.#claimant = platform.entropy.bytes(16);
   }
 
   get record(): JobRecord {
@@ -50,23 +62,30 @@ export class JobStore {
     const { metadata } = this.#platform;
     const held = asGeneration(await metadata.getCounter(generationKey(this.jobId)));
     // A runner that has claimed before gives way to any newer generation; a fresh one takes over from the last.
-    if (state.generation !== 0 && held !== state.generation) return { kind: "fenced" };
+    if (state.generation !== 0 && held !== state.generation && !(await this.#isClaimant())) return { kind: "fenced" };
     const generation = asGeneration(held + 1);
     const record = this.#changed("INITIALIZING", state);
     const outcome = await metadata.commit(
       [this.#guard(held)],
       [
         { kind: "put_counter", key: generationKey(this.jobId), value: generation },
+        { kind: "put", key: claimantKey(this.jobId), value: this.#claimant },
         { kind: "put", key: jobKey(this.jobId), value: encodeJobRecord(record) },
       ],
     );
-    if (outcome.kind === "refused") return { kind: "fenced" };
+    // An earlier claim of this runner that was reported as failed may have taken effect just now.
+    if (outcome.kind === "refused") return (await this.#isClaimant()) ? await this.claim(state) : { kind: "fenced" };
     this.#record = record;
     const manifest = await this.latestManifest();
     if (manifest === undefined)
       return { kind: "claimed", claimed: { generation, branch: record.branch, restore: undefined } };
     const { branch, checkpoint, snapshot } = manifest;
     return { kind: "claimed", claimed: { generation, branch, restore: { checkpoint, snapshot } } };
+  }
+
+  async #isClaimant(): Promise<boolean> {
+    const last = await this.#platform.metadata.get(claimantKey(this.jobId));
+    return last !== undefined && equalBytes(last, this.#claimant);
   }
 
   /** Makes the checkpoint exist, or finds that a newer generation has taken over. */

@@ -80,8 +80,24 @@ export class Engine {
     for (const { key, value } of await this.platform.metadata.list(JOBS_PREFIX)) {
       const record = decodeJobRecord(value, key);
       if (isTerminal(record.status)) this.#ended.set(record.jobId, record);
-      else this.#launch(record, this.#plan(record.spec as unknown as JobSpec));
+      else this.#resume(record);
     }
+  }
+
+  #resume(record: JobRecord): void {
+    let plan: JobPlan;
+    try {
+      plan = this.#plan(record.spec as unknown as JobSpec);
+    } catch (thrown) {
+      // Nothing is stored: a version of Millrace that can run the job will take it up. The other jobs run meanwhile.
+      const error = asMillraceError(thrown, `job ${record.jobId}`);
+      this.platform.log.write("error", `the job cannot be taken up: ${error.message}`, { job: record.jobId });
+      this.#ended.set(record.jobId, { ...record, status: "FAILED", error: error.toJSON() });
+      return;
+    }
+    const live = this.#launch(record, plan);
+    // Whoever asked for it was answered; only the end was not recorded yet.
+    if (record.status === "CANCELLING") live.runner.dispatch({ kind: "cancel" });
   }
 
   /** Starts a job from a spec of unknown shape; throws `spec_invalid` with every problem. */

@@ -1,0 +1,131 @@
+// A job across failures of the store itself: what was answered stays true, and nobody is locked out by himself.
+
+import { externalError } from "../../src/base/errors.ts";
+import { generationKey } from "../../src/checkpoint/paths.ts";
+import { asJobId } from "../../src/base/ids.ts";
+import { generatorSource } from "../../src/connectors/generator_source.ts";
+import { printSink } from "../../src/connectors/print_sink.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import type { Platform } from "../../src/platform/platform.ts";
+import type { CommitOutcome, MetadataStore, StoreOp } from "../../src/platform/ports.ts";
+import { type Case, test } from "../case.ts";
+import { equal, ok } from "../expect.ts";
+import { eventually } from "../support/api_fixture.ts";
+
+const endless = {
+  millrace: 1,
+  name: "endless",
+  checkpoint: { intervalMs: 50 },
+  restart: { strategy: "fixed_delay", attempts: 5, delayMs: 10 },
+  operators: [
+    {
+      uid: "source",
+      kind: "source",
+      connector: { kind: "generator", seed: 1, rows: 1_000_000, keys: 2, ratePerSecond: 10 },
+      schema: [
+        { name: "at", type: "timestamp" },
+        { name: "key", type: "utf8" },
+        { name: "amount", type: "f64" },
+      ],
+    },
+    { uid: "out", kind: "sink", input: "source", connector: { kind: "print" } },
+  ],
+};
+
+type Failure = "before" | "after" | undefined;
+const statusIn = (ops: readonly StoreOp[], status: string): boolean =>
+  ops.some(
+    (op) => op.kind === "put" && op.key.startsWith("jobs/") && new TextDecoder().decode(op.value).includes(status),
+  );
+const claims = (ops: readonly StoreOp[]): boolean => ops.some((op) => op.kind === "put_counter");
+
+/** The platform with a store whose commits fail when the case says so: before they took effect, or after. */
+function flaky(platform: Platform, failing: (ops: readonly StoreOp[]) => Failure): Platform {
+  const real = platform.metadata;
+  const metadata: MetadataStore = {
+    commit: async (guards, ops): Promise<CommitOutcome> => {
+      const failure = failing(ops);
+      if (failure === "before") throw externalError("store_unavailable", "test", "nothing was written");
+      const outcome = await real.commit(guards, ops);
+      if (failure === "after") throw externalError("store_unavailable", "test", "the answer was lost");
+      return outcome;
+    },
+    get: (key) => real.get(key),
+    getCounter: (key) => real.getCounter(key),
+    list: (prefix, options) => real.list(prefix, options),
+  };
+  return { ...platform, metadata };
+}
+
+function engineOn(platform: Platform, failSource = (): boolean => false): Engine {
+  return new Engine(platform, {
+    connectors: {
+      source: (node) => {
+        if (failSource()) throw externalError("source_broken", "test", "the source is away");
+        return generatorSource(platform.clock, node);
+      },
+      sink: (node) => printSink({ print: () => undefined }, node.input),
+    },
+  });
+}
+
+const reaches = (engine: Engine, jobId: string, status: string): Promise<true> =>
+  eventually(engine.platform, `the status ${status}`, async () => engine.job(jobId).status === status || undefined);
+
+/** What a process that starts now makes of the job. */
+async function afterwards(platform: Platform, jobId: string, look: (engine: Engine) => Promise<void>): Promise<void> {
+  const engine = engineOn(platform);
+  await engine.recover();
+  ok(engine.list().length === 1, `job ${jobId} is known`);
+  await look(engine);
+  await engine.close();
+}
+
+export const cases: readonly Case[] = [
+  test("a claim whose answer was lost does not lock its own runner out", async (context) => {
+    const platform = await context.freshPlatform();
+    let claimed = 0;
+    let made = 0;
+    const store = flaky(platform, (ops) => (claims(ops) && ++claimed === 2 ? "after" : undefined));
+    const engine = engineOn(store, () => ++made === 2); // the first is the check at submission
+    const { record } = await engine.submit(endless);
+    await reaches(engine, record.jobId, "RUNNING");
+    equal(claimed, 3);
+    equal(await platform.metadata.getCounter(generationKey(asJobId(record.jobId))), 3);
+    await engine.close();
+  }),
+  test("a cancel at any moment of the start is still a cancel after the next start", async (context) => {
+    const platform = await context.freshPlatform();
+    const engine = engineOn(platform);
+    const { record } = await engine.submit(endless);
+    engine.cancel(record.jobId);
+    equal((await engine.ended(record.jobId)).status, "CANCELED");
+    await engine.close();
+    await afterwards(platform, record.jobId, async (next) => equal(next.job(record.jobId).status, "CANCELED"));
+  }),
+  test("a process that ends while it cancels leaves the rest of it to the next", async (context) => {
+    const platform = await context.freshPlatform();
+    const store = flaky(platform, (ops) => (statusIn(ops, "CANCELED") ? "before" : undefined));
+    const engine = engineOn(store);
+    const { record } = await engine.submit(endless);
+    await reaches(engine, record.jobId, "RUNNING");
+    engine.cancel(record.jobId);
+    await reaches(engine, record.jobId, "CANCELED");
+    await engine.close();
+    await afterwards(platform, record.jobId, (next) => reaches(next, record.jobId, "CANCELED").then(() => undefined));
+  }),
+  test("the end of a job is recorded as soon as the store takes it", async (context) => {
+    const platform = await context.freshPlatform();
+    let failures = 0;
+    const store = flaky(platform, (ops) => (statusIn(ops, "CANCEL") && failures++ < 2 ? "before" : undefined));
+    const engine = engineOn(store);
+    const { record } = await engine.submit(endless);
+    await reaches(engine, record.jobId, "RUNNING");
+    engine.cancel(record.jobId);
+    await eventually(platform, "the record", async () => {
+      return engine.job(record.jobId).record.status === "CANCELED" || undefined;
+    });
+    await engine.close();
+    await afterwards(platform, record.jobId, async (next) => equal(next.job(record.jobId).status, "CANCELED"));
+  }),
+];
