@@ -20,6 +20,16 @@ interface Plan {
   readonly config: WindowTableConfig;
   readonly capacity: number;
   readonly keyCount: number;
+  readonly integerKeys: IntegerKeys;
+}
+
+/** Integer keys are base + stride * n modulo 2^64, a few of them strays: close together, far apart, across the extremes. */
+interface IntegerKeys {
+  readonly base: bigint;
+  readonly stride: bigint;
+  readonly strays: number;
+  /** Whether the keys rise with time. */
+  readonly rising: boolean;
 }
 
 interface Checkpoint {
@@ -59,7 +69,13 @@ function randomPlan(random: Prng): Plan {
       keyGroups: { start: 0, end: maxParallelism },
     },
     capacity: random.pick([1, 64, 700, 1600]),
-    keyCount: random.pick([1, 5, 300, 100_000]),
+    keyCount: random.pick([1, 5, 300, 3000, 100_000]),
+    integerKeys: {
+      base: random.pick([-20n, -20n, 1n << 40n, -(2n ** 63n), 2n ** 63n - 200n]),
+      stride: random.pick([1n, 1n, 1n, 3n, 1n << 33n]),
+      strays: random.pick([0, 0, 0.01, 0.05]),
+      rising: random.chance(0.3),
+    },
   };
 }
 
@@ -69,7 +85,7 @@ function randomValue(random: Prng, one: Field, distinct: number): Value {
   switch (one.type) {
     case "i64":
     case "timestamp":
-      return random.chance(0.05) ? (BigInt(number) << 40n) - 7n : BigInt(number) - 20n;
+      return BigInt(number);
     case "f64":
       return random.chance(0.02) ? random.pick([Number.NaN, Infinity, -0, 0]) : (number - 50) / 7;
     case "bool":
@@ -162,6 +178,15 @@ class Life {
     this.#completedEpoch = 0;
   }
 
+  #key(one: Field): Value {
+    const { integerKeys, keyCount } = this.#plan;
+    const value = randomValue(this.#random, one, keyCount);
+    if (typeof value !== "bigint") return value;
+    if (this.#random.chance(integerKeys.strays)) return BigInt.asIntN(64, value * 0x9e3779b97f4a7c15n);
+    const number = value + (integerKeys.rising ? BigInt(this.#clock * 3) : 0n);
+    return BigInt.asIntN(64, integerKeys.base + integerKeys.stride * number);
+  }
+
   #rowsOfBatch(): { rows: Value[][]; watermarks: bigint[] } {
     const count = this.#random.below(this.#plan.capacity + 1);
     const spread = this.#random.pick([1, 50, 500]);
@@ -173,7 +198,7 @@ class Life {
       rows.push(
         this.#plan.schema.map((one, column) => {
           if (column === 0) return BigInt(this.#clock - this.#random.below(spread) - 300);
-          return randomValue(this.#random, one, this.#plan.config.keys.includes(column) ? this.#plan.keyCount : 100);
+          return this.#plan.config.keys.includes(column) ? this.#key(one) : randomValue(this.#random, one, 100);
         }),
       );
       watermarks.push(this.#random.chance(0.9) ? BigInt(this.#clock - 300 - bound) : NO_WATERMARK);
