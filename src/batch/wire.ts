@@ -42,17 +42,39 @@ export const WIRE_ROWS_MAX = 1 << 24;
 export const WIRE_TYPES: readonly DataType[] = ["i64", "f64", "bool", "utf8", "timestamp"];
 
 export function encodeBatch(batch: RecordBatch): Bytes {
+  return encodeBatches([batch]);
+}
+
+/** One after the other in one buffer, so that a large part is not copied once more. */
+export function encodeBatches(batches: readonly RecordBatch[]): Bytes {
+  const lengths = batches.map(encodedBytes);
+  const out = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  let at = 0;
+  batches.forEach((batch, index) => {
+    const length = lengths[index] as number;
+    writeBatch(out.subarray(at, at + length), batch);
+    at += length;
+  });
+  return out;
+}
+
+function encodedBytes(batch: RecordBatch): number {
   const rows = batch.rowCount;
   assert(rows <= WIRE_ROWS_MAX && batch.columns.length <= COLUMNS_MAX, "the batch is within the limits of the format");
   assert(batch.columns.length === batch.schema.length, "a batch has one column a field");
-  const schema = encodeSchema(batch.schema);
-  let length = WIRE_HEADER_BYTES + align8(schema.byteLength);
+  let length = WIRE_HEADER_BYTES + align8(schemaBytes(batch.schema));
   for (const column of batch.columns) length += columnBytes(column, rows);
   if (batch.weights !== undefined) length += align8(rows);
   assert(length < 2 ** 32, "an encoded batch is shorter than 4 GiB");
+  return length;
+}
 
-  const out = new Uint8Array(length);
-  const view = new DataView(out.buffer);
+/** `out` is zeroed, exactly as long as needed, and begins at a multiple of 8 in its buffer. */
+function writeBatch(out: Bytes, batch: RecordBatch): void {
+  const rows = batch.rowCount;
+  const length = out.byteLength;
+  const schema = encodeSchema(batch.schema);
+  const view = new DataView(out.buffer, out.byteOffset, length);
   view.setUint32(0, WIRE_MAGIC, true);
   view.setUint16(4, WIRE_VERSION, true);
   view.setUint16(6, batch.weights === undefined ? 0 : 1, true);
@@ -68,8 +90,10 @@ export function encodeBatch(batch: RecordBatch): Bytes {
     at += align8(rows);
   }
   assert(at === length, "an encoded batch is as long as computed");
-  return out;
 }
+
+const schemaBytes = (schema: Schema): number =>
+  schema.reduce((sum, one) => sum + WIRE_FIELD_HEADER_BYTES + utf8(one.name).byteLength, 0);
 
 function encodeSchema(schema: Schema): Bytes {
   const names = schema.map((one) => utf8(one.name));
@@ -111,7 +135,7 @@ function writeColumn(out: Bytes, view: DataView, start: number, column: Column, 
   const first = column.offsets[0] as number;
   const length = textLength(column.offsets, rows);
   view.setUint32(start + 4, length, true);
-  const offsets = new Int32Array(out.buffer, at, rows + 1);
+  const offsets = new Int32Array(out.buffer, out.byteOffset + at, rows + 1);
   offsets.set(column.offsets.subarray(0, rows + 1));
   if (first !== 0) for (let row = 0; row <= rows; row++) offsets[row] = (offsets[row] as number) - first;
   at += align8((rows + 1) * 4);

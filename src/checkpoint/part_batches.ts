@@ -1,12 +1,12 @@
 // A state part: encoded batches, one after the other. Each says its own length, so the sequence needs no frame.
 
-import { concatBytes, type Bytes } from "../base/bytes.ts";
+import type { Bytes } from "../base/bytes.ts";
 import { corruptionError } from "../base/errors.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
-import { encodeBatch } from "../batch/wire.ts";
+import { encodeBatches } from "../batch/wire.ts";
 import { decodeBatch } from "../batch/wire_decode.ts";
 
-export const encodePart = (batches: readonly RecordBatch[]): Bytes => concatBytes(batches.map(encodeBatch));
+export const encodePart = (batches: readonly RecordBatch[]): Bytes => encodeBatches(batches);
 
 const LENGTH_AT = 8;
 

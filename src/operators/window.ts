@@ -51,7 +51,8 @@ export class WindowOperator implements StatefulOperator {
     for (const batch of batches) {
       const column = batch.columns[position];
       assert(column?.type === "timestamp", "state rows name their window");
-      for (const start of column.values) if (latest === undefined || start > latest) latest = start;
+      const start = latestOf(column.values);
+      if (start !== undefined && (latest === undefined || start > latest)) latest = start;
     }
     return latest === undefined ? undefined : latest + BigInt(this.#wiring.sizeMs);
   }
@@ -99,4 +100,19 @@ export class WindowOperator implements StatefulOperator {
   restore(batch: RecordBatch): void {
     this.#wiring.table.restore(batch);
   }
+}
+
+/** State rows have few different windows: a value that repeats is recognised by its words, without making a bigint of it. */
+function latestOf(values: BigInt64Array): bigint | undefined {
+  const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+  let latest = values[0];
+  if (latest === undefined) return undefined;
+  let at = 0;
+  for (let row = 1; row < values.length; row++) {
+    if (words[row * 2] === words[at * 2] && words[row * 2 + 1] === words[at * 2 + 1]) continue;
+    at = row;
+    const value = values[row] as bigint;
+    if (value > latest) latest = value;
+  }
+  return latest;
 }
