@@ -62,16 +62,22 @@ export class SourceDriver {
         finished: false,
         timestampMax: null,
       }));
-    const driven: DrivenSplit[] = [];
-    for (const one of known) {
-      const split = { id: asSplitId(one.id), detail: one.detail };
-      const target = { kernel, schema: node.output, region };
-      const position = one.position === null ? undefined : one.position;
-      const reader = one.finished ? undefined : await connector.open(split, position, target);
-      const maxTimestamp = one.timestampMax === null ? WATERMARK_MIN : BigInt(one.timestampMax);
-      driven.push({ split, reader, finished: one.finished, time: { maxTimestamp }, endPosition: one.position });
+    const driver = new SourceDriver(node, region, []);
+    const target = { kernel, schema: node.output, region };
+    try {
+      for (const one of known) {
+        const split = { id: asSplitId(one.id), detail: one.detail };
+        const position = one.position === null ? undefined : one.position;
+        const reader = one.finished ? undefined : await connector.open(split, position, target);
+        const time = { maxTimestamp: one.timestampMax === null ? WATERMARK_MIN : BigInt(one.timestampMax) };
+        driver.#splits.push({ split, reader, finished: one.finished, time, endPosition: one.position });
+      }
+    } catch (error) {
+      // The caller gets no driver to close, and each restart would leave the same files open.
+      await driver.close().catch(() => undefined); // what made opening fail is the error to tell
+      throw error;
     }
-    return new SourceDriver(node, region, driven);
+    return driver;
   }
 
   /** Fills the region from the next split that has rows. */
@@ -137,7 +143,9 @@ export class SourceDriver {
   }
 
   async close(): Promise<void> {
-    for (const one of this.#splits) await one.reader?.close();
+    // Each gets its turn, whatever becomes of the others.
+    const closed = await Promise.allSettled(this.#splits.map((one) => one.reader?.close()));
+    for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 }
 

@@ -223,7 +223,8 @@ export class Task {
         this.#process(driver, outcome.rejected);
         return await this.#giveWay();
       case "idle":
-        return await this.#idle(outcome.retryAfterMs);
+        // A wake-up during the read found nobody waiting.
+        return this.#stopped ? undefined : await this.#idle(outcome.retryAfterMs);
       case "ended":
         return this.#endInput();
     }

@@ -4,6 +4,7 @@ import { externalError } from "../../src/base/errors.ts";
 import { generationKey } from "../../src/checkpoint/paths.ts";
 import { asJobId } from "../../src/base/ids.ts";
 import { generatorSource } from "../../src/connectors/generator_source.ts";
+import type { SplitReader } from "../../src/connectors/source.ts";
 import { printSink } from "../../src/connectors/print_sink.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { Platform } from "../../src/platform/platform.ts";
@@ -57,12 +58,38 @@ function flaky(platform: Platform, failing: (ops: readonly StoreOp[]) => Failure
   return { ...platform, metadata };
 }
 
-function engineOn(platform: Platform, failSource = (): boolean => false): Engine {
+/** A job that is canceled while its source is asked for rows, and then told to ask again much later. */
+async function cancelInRead(platform: Platform): Promise<void> {
+  let entered: () => void = () => undefined;
+  const inRead = new Promise<void>((resolve) => {
+    entered = resolve;
+  });
+  let leave: () => void = () => undefined;
+  const read = new Promise<void>((resolve) => {
+    leave = resolve;
+  });
+  const engine = engineOn(platform, undefined, async () => {
+    entered();
+    await read;
+    return { kind: "idle", retryAfterMs: 3_600_000 };
+  });
+  const { record } = await engine.submit(endless);
+  await inRead;
+  engine.cancel(record.jobId);
+  leave();
+  await reaches(engine, record.jobId, "CANCELED");
+  await engine.close();
+}
+
+function engineOn(platform: Platform, failSource = (): boolean => false, read?: SplitReader["read"]): Engine {
   return new Engine(platform, {
     connectors: {
       source: (node) => {
         if (failSource()) throw externalError("source_broken", "test", "the source is away");
-        return generatorSource(platform.clock, node);
+        const source = generatorSource(platform.clock, node);
+        if (read === undefined) return source;
+        const reader = { read, position: () => null, progress: () => undefined, close: async () => undefined };
+        return { ...source, open: async () => reader };
       },
       sink: (node) => printSink({ print: () => undefined }, node.input),
     },
@@ -108,12 +135,16 @@ export const cases: readonly Case[] = [
     const store = flaky(platform, (ops) => (statusIn(ops, "CANCELED") ? "before" : undefined));
     const engine = engineOn(store);
     const { record } = await engine.submit(endless);
-    await reaches(engine, record.jobId, "RUNNING");
+    await eventually(platform, "the record", async () => {
+      return engine.job(record.jobId).record.status === "RUNNING" || undefined;
+    });
     engine.cancel(record.jobId);
     await reaches(engine, record.jobId, "CANCELED");
     await engine.close();
     await afterwards(platform, record.jobId, (next) => reaches(next, record.jobId, "CANCELED").then(() => undefined));
   }),
+  test("a job that is canceled while its source is asked for rows does not wait for the next question", (context) =>
+    context.freshPlatform().then(cancelInRead)),
   test("the end of a job is recorded as soon as the store takes it", async (context) => {
     const platform = await context.freshPlatform();
     let failures = 0;
