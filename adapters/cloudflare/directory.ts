@@ -114,7 +114,10 @@ export class DirectoryObject extends DurableObject<Env> implements DirectoryCall
       const sql = new DurableSql(this.ctx.storage);
       await sql.batch(schema.map((statement) => ({ sql: statement, args: [] })));
       return new StoredDirectory(sql);
-    })();
+    })().catch((error: unknown) => {
+      this.#opened = undefined;
+      throw error;
+    });
     return this.#opened;
   }
 }
