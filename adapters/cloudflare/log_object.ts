@@ -145,6 +145,9 @@ export function remoteLogStore(env: Env): LogStore {
       await list(env, name);
       await call(name, "prepareCommits", scope);
     },
-    commit: (name, scope, committables) => call(name, "commit", scope, committables),
+    // A call has a limit of size, and what a restart commits at once, or a window emits, may be far above it.
+    commit: async (name, scope, committables) => {
+      for (const one of committables) await call(name, "commit", scope, [one]);
+    },
   };
 }
