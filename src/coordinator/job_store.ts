@@ -73,8 +73,12 @@ export class JobStore {
         { kind: "put", key: jobKey(this.jobId), value: encodeJobRecord(record) },
       ],
     );
-    // An earlier claim of this runner that was reported as failed may have taken effect just now.
-    if (outcome.kind === "refused") return (await this.#isClaimant()) ? await this.claim(state) : { kind: "fenced" };
+    if (outcome.kind === "refused") {
+      // Somebody claimed in between: an earlier call of this runner that was reported as failed, or, for a fresh
+      // runner, a predecessor whose last request was still on its way. Whoever started last takes over.
+      const again = state.generation === 0 || (await this.#isClaimant());
+      return again ? await this.claim(state) : { kind: "fenced" };
+    }
     this.#record = record;
     const manifest = await this.latestManifest();
     if (manifest === undefined)

@@ -106,7 +106,10 @@ export class Snapshotter {
       operators.push({ uid: operator.uid, parts, scalars });
     }
     for (const one of gathered.staged) {
-      one.part ??= await this.#store(gathered.checkpoint, one.bytes, { rowCount: 0, expiresAt: undefined });
+      if (one.part !== undefined) continue;
+      const part = await this.#store(gathered.checkpoint, one.bytes, { rowCount: 0, expiresAt: undefined });
+      // A later checkpoint may have stored it meanwhile and be durable by now: the part that it names must stay.
+      one.part ??= part;
     }
     this.#inFlight.set(gathered.checkpoint, { epoch: gathered.epoch, operators });
     compactor.rest();

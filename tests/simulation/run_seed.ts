@@ -148,6 +148,10 @@ class Simulation {
       this.#incarnations[index]?.alive === true ? engine.list().map((job) => job.status) : [],
     );
     if (statuses.includes("FAILED")) this.failure = "the job FAILED";
+    // An incarnation lets a job go only because another has it.
+    if (statuses.length > 0 && statuses.every((status) => status === "SUSPENDED")) {
+      this.failure = "every living incarnation let the job go";
+    }
     return this.failure !== undefined || statuses.includes("FINISHED");
   }
 
