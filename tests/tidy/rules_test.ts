@@ -49,7 +49,7 @@ const plants: Readonly<Record<string, Plant>> = {
   },
   "no file names a path of one machine": {
     bad: [`const folder = "/${"home"}/someone/data";`, `// see /${"work"}/notes`],
-    good: ['import a from "../home/page.ts";', "// https://example.org/home/page", "const u = `${base}/work/x`;"],
+    good: ['import a from "../home/page.ts";', "// https://example.org/home/page", "const u = `${base}/jobs/x`;"],
   },
   "the core uses no clock, randomness, network or runtime": {
     path: "src/task/task.ts",
