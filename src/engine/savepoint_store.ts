@@ -7,15 +7,13 @@
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
 import { type MillraceError, userError } from "../base/errors.ts";
 import { type Bytes, hexOf } from "../base/bytes.ts";
-import type { PlainData } from "../base/plain.ts";
 import { SAVEPOINT_PREFIX, savepointKey } from "../checkpoint/paths.ts";
 import { readSavepoint, writeSavepoint } from "../checkpoint/savepoint_file.ts";
 import type { Savepoint, SavepointOperator } from "../checkpoint/savepoint.ts";
 import type { Manifest } from "../checkpoint/manifest.ts";
 import type { JobPlan, ChainPlan } from "../graph/plan.ts";
 import type { Platform } from "../platform/platform.ts";
-import { mergeParts } from "../task/restore.ts";
-import { stateSchemaOf } from "../task/restore.ts";
+import { mergeParts, stateSchemaOf } from "../task/restore.ts";
 
 export interface SavepointRecord {
   readonly format: 1;
@@ -133,7 +131,7 @@ export class SavepointStore {
   }
 
   async #put(record: SavepointRecord): Promise<void> {
-    const value = encodeCbor(record satisfies PlainData | SavepointRecord);
+    const value = encodeCbor(record);
     await this.#platform.metadata.commit([], [{ kind: "put", key: savepointKey(record.savepoint), value }]);
   }
 }

@@ -6,12 +6,13 @@
 import { assert, present } from "../base/assert.ts";
 import { asOperatorUid, type OperatorUid } from "../base/ids.ts";
 import { batchOfRows, type RecordBatch } from "../batch/record_batch.ts";
-import { equalSchemas, field, type Schema } from "../batch/schema.ts";
+import { equalSchemas } from "../batch/schema.ts";
 import type { RejectedRow } from "../connectors/source.ts";
 import type { SinkConnector, SinkWriter } from "../connectors/sink.ts";
 import { FilterKernel } from "../expression/filter_kernel.ts";
 import { ProjectKernel } from "../expression/project_kernel.ts";
 import { type ChainPlan, type OperatorNode, sinksOf, type WindowNode } from "../graph/plan.ts";
+import { rejectedSchema } from "../job/resolve_job.ts";
 import { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import { allKeyGroups } from "../keygroup/key_group.ts";
@@ -35,13 +36,6 @@ export interface Chain {
   readonly writers: ReadonlyMap<OperatorUid, SinkWriter>;
   writeRejected(rows: readonly RejectedRow[]): void;
 }
-
-const rejectedSchema: Schema = [
-  field("source", "utf8"),
-  field("position", "utf8"),
-  field("reason", "utf8"),
-  field("raw", "utf8"),
-];
 
 export function windowTableConfig(node: WindowNode, maxParallelism: number): WindowTableConfig {
   return {

@@ -8,7 +8,7 @@
 import type { CheckpointId, OperatorUid } from "../base/ids.ts";
 import type { Committable, CommitScope, SinkConnector } from "../connectors/sink.ts";
 import type { StageObserver } from "../platform/ports.ts";
-import type { PartRef, PendingCommittable } from "../protocol/snapshot.ts";
+import type { PartRef } from "../protocol/snapshot.ts";
 
 /** A committable with its bytes; `part` is known once the bytes are durable. */
 export interface Staged {
@@ -46,15 +46,6 @@ export class Committer {
   }
   get bytes(): number {
     return this.#staged.reduce((sum, one) => sum + one.bytes.byteLength, 0);
-  }
-
-  /** What a manifest must list now; every entry has its part. */
-  pending(): PendingCommittable[] {
-    const listed: PendingCommittable[] = [];
-    for (const { sink, checkpoint, index, part } of this.#staged) {
-      if (part !== undefined) listed.push({ sink, checkpoint, index, part });
-    }
-    return listed;
   }
 
   /** Commits everything up to `checkpoint`, after all earlier calls. */

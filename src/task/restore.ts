@@ -45,12 +45,17 @@ const unknownState = (uid: OperatorUid) =>
     "the checkpoint holds state of an operator that the job does not have",
   );
 
-/** A second, empty instance of one operator of the chain, in a kernel of its own, for merging parts. */
-function detachedOperator(plan: ChainPlan, uid: OperatorUid, maxParallelism: number, kernel: KernelInstance) {
+/** The table of one stateful operator of the chain, empty and apart from any running task. */
+function detachedTable(plan: ChainPlan, uid: OperatorUid, maxParallelism: number, kernel: KernelInstance) {
   const node = plan.operators.find((one) => one.uid === uid);
   if (node?.kind !== "window") throw unknownState(uid);
   const input = new BatchRegion(kernel, node.input, 1);
-  const table = new WindowTable(kernel, input, windowTableConfig(node, maxParallelism));
+  return { node, input, table: new WindowTable(kernel, input, windowTableConfig(node, maxParallelism)) };
+}
+
+/** A second, empty instance of one operator of the chain, in a kernel of its own, for merging parts. */
+function detachedOperator(plan: ChainPlan, uid: OperatorUid, maxParallelism: number, kernel: KernelInstance) {
+  const { node, input, table } = detachedTable(plan, uid, maxParallelism, kernel);
   const output = new BatchRegion(kernel, table.outputSchema, 1);
   const context = { epoch: () => 1, countLate: () => undefined };
   return new WindowOperator({ uid, table, sizeMs: node.window.sizeMs, input, output, next: [], late: [], context });
@@ -88,8 +93,5 @@ export async function composeParts(...given: Parameters<typeof merge>): Promise<
 /** The columns of an operator's state rows in this version of the job. */
 export function stateSchemaOf(platform: Platform, plan: ChainPlan, maxParallelism: number, uid: OperatorUid): Schema {
   const kernel = new KernelInstance(platform.modules.kernels, 16 * 1024 * 1024);
-  const node = plan.operators.find((one) => one.uid === uid);
-  if (node?.kind !== "window") throw unknownState(uid);
-  return new WindowTable(kernel, new BatchRegion(kernel, node.input, 1), windowTableConfig(node, maxParallelism))
-    .stateSchema;
+  return detachedTable(plan, uid, maxParallelism, kernel).table.stateSchema;
 }

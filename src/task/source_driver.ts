@@ -14,10 +14,7 @@ import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import type { SourceSnapshot, SplitSnapshot } from "../protocol/snapshot.ts";
 import { attachWatermarks } from "../state/attach_watermarks.ts";
-
-export const WATERMARK_MIN = -(2n ** 63n);
-/** After the end of all input: every window closes. */
-export const WATERMARK_END = 2n ** 63n - 1n;
+import { WATERMARK_MAX, WATERMARK_MIN } from "../time/window.ts";
 
 interface DrivenSplit {
   readonly split: SourceSplit;
@@ -116,7 +113,7 @@ export class SourceDriver {
 
   get watermark(): bigint {
     const time = this.#node.eventTime;
-    let merged = WATERMARK_END;
+    let merged = WATERMARK_MAX;
     for (const one of this.#splits) {
       if (one.finished) continue;
       if (time === undefined || one.time.maxTimestamp === WATERMARK_MIN) return WATERMARK_MIN;

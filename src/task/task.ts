@@ -17,13 +17,14 @@ import { Abort } from "../platform/abort.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Deployment, FromTask, ToTask } from "../protocol/messages.ts";
 import { type TaskCounters, zeroCounters } from "../protocol/snapshot.ts";
+import { WATERMARK_MAX, WATERMARK_MIN } from "../time/window.ts";
 import { buildChain, type Chain } from "./chain.ts";
 import { Committer } from "./committer.ts";
 import { type CompactionLimits, Compactor, defaultCompaction } from "./compactor.ts";
 import { Mailbox } from "./mailbox.ts";
 import { composeParts, restoreOperator } from "./restore.ts";
 import { Snapshotter } from "./snapshotter.ts";
-import { SourceDriver, WATERMARK_END, WATERMARK_MIN } from "./source_driver.ts";
+import { SourceDriver } from "./source_driver.ts";
 
 export interface TaskOptions {
   /** Rows a batch; smaller is only for tests of batch independence. */
@@ -143,7 +144,7 @@ export class Task {
 
   progress(): TaskProgress {
     const watermark = this.#driver?.watermark;
-    const known = watermark !== undefined && watermark !== WATERMARK_MIN && watermark !== WATERMARK_END;
+    const known = watermark !== undefined && watermark !== WATERMARK_MIN && watermark !== WATERMARK_MAX;
     const stateful = this.#chain.stateful;
     return {
       counters: { ...this.#counters },
@@ -241,7 +242,7 @@ export class Task {
   }
 
   #endInput(): void {
-    for (const one of this.#chain.head) one.onWatermark(WATERMARK_END);
+    for (const one of this.#chain.head) one.onWatermark(WATERMARK_MAX);
     this.#inputEnded = true;
     this.#outbox({ kind: "input_ended", generation: this.#deployment.generation });
   }
