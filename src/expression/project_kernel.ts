@@ -6,7 +6,6 @@ import { assert } from "../base/assert.ts";
 import { field } from "../batch/schema.ts";
 import { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
-import { BATCH_WEIGHTS } from "../../kernels/abi.ts";
 import { compileProjection } from "./compile_expression.ts";
 import { ProgramMemory } from "./program_memory.ts";
 import type { TypedExpression } from "./typed_expression.ts";
@@ -20,7 +19,6 @@ export class ProjectKernel {
   readonly output: BatchRegion;
   readonly #input: BatchRegion;
   readonly #memory: ProgramMemory;
-  #weights = 0;
 
   /** @param uid the operator's, for errors */
   constructor(kernel: KernelInstance, input: BatchRegion, columns: readonly ProjectionColumn[], uid = "project") {
@@ -37,22 +35,12 @@ export class ProjectKernel {
    * Throws `integer_overflow` or `division_by_zero` for the first row that fails.
    */
   apply(): void {
-    this.#carryWeights();
+    this.output.useWeights(this.#input.weighted);
     this.#memory.exports.mr_expression_run(this.#memory.address);
     this.#memory.check();
   }
 
-  /** A batch without weights needs no memory for them. */
-  #carryWeights(): void {
-    const { kernel } = this.#memory;
-    const weighted = kernel.readU32(this.#input.address + BATCH_WEIGHTS) !== 0;
-    if (weighted && this.#weights === 0) this.#weights = kernel.allocate(this.#input.capacity);
-    kernel.writeU32(this.output.address + BATCH_WEIGHTS, weighted ? this.#weights : 0);
-  }
-
   free(): void {
-    if (this.#weights !== 0) this.#memory.kernel.free(this.#weights, this.#input.capacity);
-    this.#weights = 0;
     this.#memory.free();
     this.output.free();
   }

@@ -10,6 +10,7 @@ import {
   BATCH_COLUMNS,
   BATCH_ROWS,
   BATCH_WATERMARKS,
+  BATCH_WEIGHTS,
   COLUMN_BYTES,
   COLUMN_DATA,
   COLUMN_TYPE,
@@ -48,6 +49,8 @@ export class BatchRegion {
   readonly address: number;
   #heapAddress = 0;
   #heapBytes = 0;
+  /** Most batches have no weights and need no memory for them. */
+  #weightsBuffer = 0;
 
   constructor(kernel: KernelInstance, schema: Schema, capacity = BATCH_ROWS_MAX) {
     this.kernel = kernel;
@@ -94,6 +97,21 @@ export class BatchRegion {
     return new BigInt64Array(this.kernel.buffer, this.watermarksAddress, this.capacity);
   }
 
+  /** Whether rows have weights; without them each is +1. */
+  get weighted(): boolean {
+    return this.kernel.readU32(this.address + BATCH_WEIGHTS) !== 0;
+  }
+  /** Says whether the rows that are now written have weights, and makes room for them. */
+  useWeights(weighted: boolean): void {
+    if (weighted && this.#weightsBuffer === 0) this.#weightsBuffer = this.kernel.allocate(this.capacity);
+    this.kernel.writeU32(this.address + BATCH_WEIGHTS, weighted ? this.#weightsBuffer : 0);
+  }
+  /** The weights of a weighted batch. */
+  weights(): Int8Array<ArrayBuffer> {
+    assert(this.weighted, "the batch has weights");
+    return new Int8Array(this.kernel.buffer, this.kernel.readU32(this.address + BATCH_WEIGHTS), this.capacity);
+  }
+
   /** Copies rows `[start, end)` of a standalone batch in; this region's schema must equal the batch's. */
   load(batch: RecordBatch, start = 0, end = batch.rowCount): void {
     const rows = end - start;
@@ -104,6 +122,8 @@ export class BatchRegion {
     batch.columns.forEach((column, index) => {
       heapAt = this.#loadColumn(index, column, start, end, heapAt);
     });
+    this.useWeights(batch.weights !== undefined);
+    if (batch.weights !== undefined) this.weights().set(batch.weights.subarray(start, end));
     this.rowCount = rows;
   }
 
@@ -183,7 +203,13 @@ export class BatchRegion {
       const validity = this.kernel.readU32(this.columnAddress(index) + COLUMN_VALIDITY);
       return columnOut(this.kernel, type, this.dataAddress(index), validity, rows);
     });
-    return { schema: this.schema, rowCount, columns, weights: undefined };
+    return { schema: this.schema, rowCount, columns, weights: this.#weightsOut(rows) };
+  }
+
+  #weightsOut({ start, end, indices }: RowChoice): Int8Array<ArrayBuffer> | undefined {
+    if (!this.weighted) return undefined;
+    const weights = this.weights();
+    return indices === undefined ? weights.slice(start, end) : Int8Array.from(indices, (row) => weights[row] as number);
   }
 
   free(): void {
@@ -193,6 +219,7 @@ export class BatchRegion {
       this.kernel.free(this.kernel.readU32(column + COLUMN_VALIDITY_BUFFER), bitmapBytes(this.capacity) + 16);
     });
     this.kernel.free(this.watermarksAddress, this.capacity * 8);
+    if (this.#weightsBuffer !== 0) this.kernel.free(this.#weightsBuffer, this.capacity);
     if (this.#heapAddress !== 0) this.kernel.free(this.#heapAddress, this.#heapBytes);
     this.kernel.free(this.address, BATCH_COLUMN_0 + this.schema.length * COLUMN_BYTES);
   }
