@@ -44,8 +44,7 @@ export interface SourceSnapshot {
 export interface PendingCommittable {
   readonly sink: OperatorUid;
   readonly checkpoint: CheckpointId;
-  /** The subtask that staged it; part of its identity wherever it is committed from. */
-  readonly subtask: number;
+  /** Tells the subtask that staged it, too: see `committableIndex`. */
   readonly index: number;
   readonly part: PartRef;
 }
@@ -86,6 +85,12 @@ export const addCounters = (left: TaskCounters, right: TaskCounters): TaskCounte
 export interface StateRestore {
   readonly uid: OperatorUid;
   readonly state: string;
+  /**
+   * `from` is what this very subtask wrote under the same parallelism: it holds exactly the task's own key groups, and
+   * the next checkpoint may build on its parts. Else `from` is what every subtask wrote, and the next checkpoint writes
+   * all of the task's state anew: parts must never be listed by two subtasks, or old rows would overwrite new ones.
+   */
+  readonly own: boolean;
   /** One a subtask that took part in the checkpoint; the parts of one subtask in their order. */
   readonly from: readonly { readonly scalars: PlainData; readonly parts: readonly PartRef[] }[];
 }
