@@ -9,6 +9,8 @@
 //   does not use.
 // - Chains and edges form no cycle. A keyed node whose chain has more than one task gets its rows through hash edges
 //   over its key columns only, so that every row reaches the task that owns its key group.
+// - Rows that take others back never change places with them: an edge for such rows sends equal rows the same way, and
+//   a table's primary key is written by one task.
 
 import type { OperatorUid } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
@@ -126,8 +128,11 @@ export interface ProjectedColumn {
   readonly expression: TypedExpression;
 }
 
+/** The inputs may list further columns, and in another order. */
 export interface UnionNode extends NodeBase {
   readonly kind: "union";
+  /** By input: the position there of each column of `output`. */
+  readonly columns: readonly (readonly number[])[];
 }
 
 /** Side output `late`. Output: `window_start`, `window_end`, the keys, the aggregates. */

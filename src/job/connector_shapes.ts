@@ -1,7 +1,7 @@
 // The shape of each connector of a job spec: fields, types, ranges, defaults.
 
 import * as v from "valibot";
-import { columnName, count, kind, milliseconds, resourceName, KEYS_MAX } from "./field_shapes.ts";
+import { columnName, count, KEYS_MAX, kind, milliseconds, resourceName } from "./field_shapes.ts";
 import * as shape from "./shape.ts";
 
 const PATHS_MAX = 1000;
