@@ -100,18 +100,22 @@ export class InputGate {
     return this.#channels.every((one) => one.idle || one.ended);
   }
 
-  /** Frames that have arrived and have not been taken. */
-  get queued(): number {
-    return this.#channels.reduce((sum, one) => sum + one.frames.length, 0);
+  /** Whether `next` would find something. */
+  ready(pressed: boolean): boolean {
+    if (this.#triggers.length > 0 && this.#aligning?.triggered !== true) return true;
+    return this.#channels.some((one) => mayTake(one, pressed));
   }
 
-  /** What is to be done next; undefined: nothing has arrived that may be taken. */
-  next(): GateEvent | undefined {
+  /**
+   * What is to be done next; undefined: nothing has arrived that may be taken.
+   * @param pressed nothing may be taken that could make output: barriers pass, rows and watermarks wait.
+   */
+  next(pressed: boolean): GateEvent | undefined {
     const aligned = this.#takeTrigger() ?? this.#takeAligned();
     if (aligned !== undefined) return aligned;
     for (let tried = 0; tried < this.#channels.length; ) {
       const one = this.#channels[this.#turn % this.#channels.length] as Channel;
-      const event = this.#takeFrom(one);
+      const event = this.#takeFrom(one, pressed);
       if (event === "nothing") {
         this.#turn++;
         tried++;
@@ -124,10 +128,9 @@ export class InputGate {
     return undefined;
   }
 
-  #takeFrom(one: Channel): GateEvent | "nothing" | undefined {
-    if (one.held !== undefined) return "nothing";
-    const frame = one.frames.shift();
-    if (frame === undefined) return "nothing";
+  #takeFrom(one: Channel, pressed: boolean): GateEvent | "nothing" | undefined {
+    if (!mayTake(one, pressed)) return "nothing";
+    const frame = one.frames.shift() as Frame;
     switch (frame.kind) {
       case "rows":
         one.idle = false;
@@ -192,4 +195,9 @@ export class InputGate {
   close(): void {
     for (const one of this.#channels) one.channel.close();
   }
+}
+
+function mayTake(one: Channel, pressed: boolean): boolean {
+  const frame = one.frames[0];
+  return frame !== undefined && one.held === undefined && (!pressed || frame.kind === "barrier");
 }
