@@ -3,7 +3,7 @@
 // Rows are staged as lines of NDJSON, cut into byte strings that each fit one stored row. The commit is one
 // transaction of the log: fence, ledger, records; readers of the log see nothing before it.
 
-import { assert } from "../base/assert.ts";
+import { assert, present } from "../base/assert.ts";
 import { userError } from "../base/errors.ts";
 import { LINE_BYTES_MAX } from "../base/limits.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
@@ -25,7 +25,7 @@ export function logSink(store: LogStore, node: SinkNode): SinkConnector {
   const { name } = spec;
   return {
     guarantee: "exactly_once",
-    writer: () => new LogSinkWriter(name, node.input),
+    writer: () => new LogSinkWriter(name, present(node.inputs[0], "the input of a sink").schema),
     prepare: (scope) => store.prepareCommits(name, scope),
     commit: (scope, committables) =>
       store.commit(
