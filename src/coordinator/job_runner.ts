@@ -65,18 +65,12 @@ export class JobRunner {
   #publishing: Promise<void> = Promise.resolve();
   readonly #background = new Set<Promise<void>>();
 
-  constructor(
-    platform: Platform,
-    record: JobRecord,
-    layout: JobLayout,
-    config: CoordinatorConfig,
-    hooks: JobRunnerHooks,
-  ) {
+  constructor(platform: Platform, record: JobRecord, plan: JobPlan, config: CoordinatorConfig, hooks: JobRunnerHooks) {
     this.platform = platform;
     this.#layout = layout;
     this.#hooks = hooks;
     const { jobId, branch, restartsTotal } = record;
-    this.#state = { ...initialJobState(jobId, branch, layout, config), restartsTotal };
+    this.#state = { ...initialJobState(jobId, branch, this.#layout, config), restartsTotal };
     this.store = new JobStore(platform, record);
     this.history = new CheckpointHistory();
     this.#alarm = new AlarmClock(platform.clock, platform.timers, () => this.dispatch({ kind: "tick" }));

@@ -4,14 +4,13 @@
 import { assert } from "../base/assert.ts";
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
 import { type Bytes, equalBytes } from "../base/bytes.ts";
-import { corruptionError } from "../base/errors.ts";
+import { corruptionError, externalError } from "../base/errors.ts";
 import { asGeneration, type BranchId, type CheckpointId, type Generation, type JobId } from "../base/ids.ts";
 import { decideGarbage } from "../checkpoint/garbage.ts";
 import { decodeManifest, encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
 import {
   claimantKey,
   generationKey,
-  importKey,
   jobKey,
   latestKey,
   manifestKey,
@@ -229,10 +228,17 @@ export async function collectEndedJob(platform: Platform, record: JobRecord): Pr
 }
 
 /** Records a new job, with what else must exist together with it; its id must not exist. */
-export async function createJob(platform: Platform, record: JobRecord, more: readonly StoreOp[]): Promise<void> {
+export async function createJob(
+  platform: Platform,
+  record: JobRecord,
+  more: { readonly guards: readonly Guard[]; readonly ops: readonly StoreOp[] } = { guards: [], ops: [] },
+): Promise<void> {
   const key = jobKey(record.jobId);
   const put = { kind: "put", key, value: encodeJobRecord(record) } as const;
-  const imported = { kind: "delete", key: importKey(record.jobId) } as const;
-  const outcome = await platform.metadata.commit([{ kind: "absent", key }], [put, imported, ...more]);
+  const outcome = await platform.metadata.commit([{ kind: "absent", key }, ...more.guards], [put, ...more.ops]);
+  if (outcome.kind === "refused" && outcome.guard > 0) {
+    const message = "the state that was copied in for the job has been given up meanwhile; submit it again";
+    throw externalError("import_given_up", `job ${record.jobId}`, message);
+  }
   assert(outcome.kind === "committed", "a fresh random job id is unused");
 }

@@ -14,10 +14,7 @@ export function beginCancelling(state: JobState): Step {
 /** The way out where no task exists that would have to be stopped first. */
 export function cancelAtOnce(state: JobState): Step {
   const next = letGo(moveTo(state, "CANCELED"));
-  return [
-    next,
-    [{ kind: "record_status" }, ...refusals(state, savepointsOf(state)), { kind: "collect_garbage" }],
-  ];
+  return [next, [{ kind: "record_status" }, ...refusals(state, savepointsOf(state)), { kind: "collect_garbage" }]];
 }
 
 /** Before a claim is answered, nothing could be recorded: the next start would bring the job back. */

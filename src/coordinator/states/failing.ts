@@ -20,7 +20,9 @@ export const everything = (state: JobState, error: MillraceError): Failure => ({
 
 export const failureOf = (state: JobState, task: { readonly chain: number }, error: MillraceError): Failure => ({
   error,
-  regions: [...new Set(state.tasks.filter((one) => one.place.address.chain === task.chain).map((one) => one.place.region))],
+  regions: [
+    ...new Set(state.tasks.filter((one) => one.place.address.chain === task.chain).map((one) => one.place.region)),
+  ],
 });
 
 export function beginFailing(state: JobState, failure: Failure, nowMs: number): Step {
@@ -37,7 +39,10 @@ function failMore(state: JobState, failure: Failure): Step {
   const hopeless = failure.error.retry === "none";
   const verdict: Verdict | undefined = hopeless ? { kind: "give_up" } : state.verdict;
   const regions = hopeless ? allRegions(state) : failure.regions;
-  const { state: next, effects } = takeDown({ ...state, verdict, error: hopeless ? failure.error : state.error }, regions);
+  const { state: next, effects } = takeDown(
+    { ...state, verdict, error: hopeless ? failure.error : state.error },
+    regions,
+  );
   return [next, effects];
 }
 

@@ -46,7 +46,10 @@ function onTask(state: JobState, message: Extract<JobEvent, { kind: "task" }>["m
   // The claim is on its way and cannot be taken back: its answer comes first.
   const regions = [...(state.brokenMeanwhile?.regions ?? []), ...failure.regions];
   const error = state.brokenMeanwhile?.error ?? failure.error;
-  return [{ ...state, brokenMeanwhile: { error: failure.error.retry === "none" ? failure.error : error, regions } }, []];
+  return [
+    { ...state, brokenMeanwhile: { error: failure.error.retry === "none" ? failure.error : error, regions } },
+    [],
+  ];
 }
 
 /** Regions that live have nothing to do with it, unless it gives up or they have failed as well. */

@@ -9,7 +9,15 @@
 import { externalError, type MillraceError } from "../../base/errors.ts";
 import type { CheckpointId } from "../../base/ids.ts";
 import type { FromTask } from "../../protocol/messages.ts";
-import { abandon, maybeTrigger, onAcknowledged, onPublished, settleCommits, timedOut, tooManyFailures } from "../checkpointing.ts";
+import {
+  abandon,
+  maybeTrigger,
+  onAcknowledged,
+  onPublished,
+  settleCommits,
+  timedOut,
+  tooManyFailures,
+} from "../checkpointing.ts";
 import { type Failure, type JobEffect, type JobEvent, type JobState, type Step, then } from "../job_state.ts";
 import { allRegions, note, takeDown, tellAbandoned } from "../tasks.ts";
 import { moveTo } from "../transitions.ts";
@@ -97,7 +105,12 @@ function finish(state: JobState, checkpoint: CheckpointId): Step {
 
 function onStop(state: JobState, event: Extract<JobEvent, { kind: "stop" }>, nowMs: number): Step {
   const { savepoint, drain } = event;
-  const under = [state.wantedStop, state.inFlight?.stop, state.stopping?.stop, ...state.uncommitted.map((one) => one.stop)];
+  const under = [
+    state.wantedStop,
+    state.inFlight?.stop,
+    state.stopping?.stop,
+    ...state.uncommitted.map((one) => one.stop),
+  ];
   const first = under.find((one) => one !== undefined);
   if (first === undefined) return maybeTrigger({ ...state, wantedStop: { savepoint, drain } }, nowMs);
   const message = `the job is being stopped already, with savepoint ${first.savepoint}`;
@@ -124,7 +137,11 @@ function onTick(state: JobState, nowMs: number): Step {
 function giveUp(state: JobState, error: MillraceError, nowMs: number): Step {
   if (state.inFlight?.stop?.drain === true) {
     const message = `draining failed, and time cannot go back: ${error.message}`;
-    return beginFailing(state, everything(state, externalError("drain_failed", error.where, message, { cause: error })), nowMs);
+    return beginFailing(
+      state,
+      everything(state, externalError("drain_failed", error.where, message, { cause: error })),
+      nowMs,
+    );
   }
   return then(abandon(state, error, nowMs), (next) => {
     const exceeded = tooManyFailures(next, error);
