@@ -65,7 +65,13 @@ export class JobRunner {
   #publishing: Promise<void> = Promise.resolve();
   readonly #background = new Set<Promise<void>>();
 
-  constructor(platform: Platform, record: JobRecord, plan: JobPlan, config: CoordinatorConfig, hooks: JobRunnerHooks) {
+  constructor(
+    platform: Platform,
+    record: JobRecord,
+    layout: JobLayout,
+    config: CoordinatorConfig,
+    hooks: JobRunnerHooks,
+  ) {
     this.platform = platform;
     this.#layout = layout;
     this.#hooks = hooks;

@@ -11,6 +11,7 @@ import { decodeJobRecord, type JobRecord } from "../coordinator/job_record.ts";
 import { JobRunner } from "../coordinator/job_runner.ts";
 import { type CoordinatorConfig, isTerminal, type JobStatus } from "../coordinator/job_state.ts";
 import { createJob, JobStore } from "../coordinator/job_store.ts";
+import { layoutOf } from "../coordinator/layout.ts";
 import type { JobPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
 import type { JobSpec } from "../job/job_spec.ts";
@@ -128,11 +129,13 @@ export class Engine {
       error: null,
       startedFrom: from.savepoint ?? null,
     };
-    if (from.savepoint === undefined) await createJob(this.platform, record, []);
+    if (from.savepoint === undefined) await createJob(this.platform, record);
     else {
       const savepoint = await this.savepoints.load(from.savepoint);
       checkFits(this.platform, plan, savepoint, `savepoint ${from.savepoint}`);
-      await createJob(this.platform, record, await importState(this.platform, jobId, branch, savepoint));
+      const enumerate = () => enumerateSplits(this.#options.connectors, plan);
+      const imported = await importState(this.platform, { jobId, branch, plan, savepoint, enumerate });
+      await createJob(this.platform, record, imported);
     }
     return this.#viewOf(this.#launch(record, plan));
   }
@@ -205,7 +208,7 @@ export class Engine {
       tasks: new Map(),
       seen: new Map(),
       waiting: [],
-      runner: new JobRunner(this.platform, record, plan, { checkpoint, restart }, {
+      runner: new JobRunner(this.platform, record, layoutOf(plan), { checkpoint, restart }, {
         enumerate: () => enumerateSplits(this.#options.connectors, plan),
         deploy: (deployment, outbox) => this.#deploy(live, spec, deployment, outbox),
         exportSavepoint: (savepoint, store, checkpoint) => this.#export(live, savepoint, store, checkpoint),
@@ -238,12 +241,8 @@ export class Engine {
   }
 
   async #export(live: LiveJob, savepoint: string, store: JobStore, checkpoint: CheckpointId): Promise<void> {
-    try {
-      const manifest = await store.manifest(live.runner.state.branch, checkpoint);
-      await this.savepoints.export(savepoint, store.record.name, live.plan, manifest);
-    } catch (thrown) {
-      await this.savepoints.fail(savepoint, asMillraceError(thrown, `savepoint ${savepoint}`));
-    }
+    const manifest = await store.manifest(live.runner.state.branch, checkpoint);
+    await this.savepoints.export(savepoint, store.record.name, live.plan, manifest);
   }
 
   #onChange(live: LiveJob): void {
