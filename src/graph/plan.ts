@@ -12,6 +12,7 @@
 // - Rows that take others back never change places with them: an edge for such rows sends equal rows the same way, and
 //   a table's primary key is written by one task.
 
+import { present } from "../base/assert.ts";
 import type { OperatorUid } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
 import type { Schema } from "../batch/schema.ts";
@@ -239,3 +240,6 @@ export const isKeyed = (node: PlanNode): boolean =>
   node.kind !== "filter" &&
   node.kind !== "project" &&
   node.kind !== "union";
+
+/** What a sink writes: its one input. */
+export const sinkInput = (node: SinkNode): InputPlan => present(node.inputs[0], "the input of a sink");

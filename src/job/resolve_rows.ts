@@ -18,7 +18,7 @@ import {
   type Stream,
 } from "./stream.ts";
 
-const sides: ReadonlyMap<string, never> = new Map();
+const sides: ReadonlyMap<string, never> = new Map<string, never>();
 
 export function resolveFilter(spec: Sound<FilterSpec>, site: Site): Resolution {
   const inputs = knownInputs(site);

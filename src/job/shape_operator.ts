@@ -118,7 +118,8 @@ function normalizeProcess(fields: Record<string, unknown>, path: string, problem
   const inputs = short ? input && [input] : rest["inputs"];
   delete fields["input"];
   fields["inputs"] = both ? undefined : inputs;
-  if (keyBy !== undefined) {
+  if (both || neither) fields["keyBy"] = undefined;
+  else if (keyBy !== undefined) {
     const count = Array.isArray(inputs) ? inputs.length : undefined;
     const lists = listOf(columnList("group"), count ?? 1, count ?? 2, KEYS_EXPECTED);
     const parsed = v.safeParse(short ? columnList("group") : lists, keyBy);

@@ -5,30 +5,38 @@ import type { JobSpec } from "../../src/job/job_spec.ts";
 import * as build from "../../src/job/mod.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
+import { functions, orders } from "./job_orders.ts";
 import { invalidSpecs } from "./job_problems.ts";
+import { invalidOrders } from "./job_problems_orders.ts";
 import { flights } from "./job_specs.ts";
 
 const { validateJobSpec } = build;
 
 const textsOf = (input: unknown): string[] => {
-  const outcome = validateJobSpec(input);
+  const outcome = validateJobSpec(input, { functions });
   return outcome.kind === "valid" ? ["valid"] : outcome.problems.map(problemText);
 };
 
 const specOf = (input: unknown, embedded = false): JobSpec => {
-  const outcome = validateJobSpec(input, { embedded });
+  const outcome = validateJobSpec(input, { embedded, functions });
   if (outcome.kind === "valid") return outcome.spec;
   throw new Error(outcome.problems.map(problemText).join("\n"));
 };
 
 const texts = test("an invalid spec is refused with path, what was found and what would be right", () => {
   for (const { name, spec, problems } of invalidSpecs) equal(textsOf(spec(flights())), problems, name);
+  for (const { name, spec, problems } of invalidOrders) equal(textsOf(spec(orders())), problems, name);
 });
 
 const defaults = test("a valid spec is completed with every default", () => {
   const spec = specOf(flights());
   equal(spec.maxParallelism, 128, "maxParallelism");
-  equal(spec.checkpoint, { intervalMs: 1000 }, "checkpoint");
+  equal(spec.parallelism, 1, "parallelism");
+  equal(
+    spec.checkpoint,
+    { intervalMs: 1000, timeoutMs: 600_000, minPauseMs: 0, tolerableFailures: null, retained: 2 },
+    "checkpoint",
+  );
   equal(spec.restart, { strategy: "fixed_delay", attempts: 3, delayMs: 1000 }, "restart");
   const [source] = spec.operators;
   ok(source?.kind === "source", "the first operator is the source");
@@ -38,9 +46,48 @@ const defaults = test("a valid spec is completed with every default", () => {
   equal(window?.kind === "window" && window.window, { kind: "tumbling", sizeMs: 3600000, offsetMs: 0 }, "window");
 });
 
+const strategies = test("every restart strategy is completed", () => {
+  const restartOf = (restart: object) => specOf({ ...flights(), restart }).restart;
+  equal(restartOf({ strategy: "none" }), { strategy: "none" }, "none");
+  equal(
+    restartOf({ strategy: "exponential", attempts: 7 }),
+    { strategy: "exponential", initialMs: 1000, maxMs: 60_000, multiplier: 2, resetAfterMs: 3_600_000, attempts: 7 },
+    "exponential",
+  );
+  equal(
+    restartOf({ strategy: "failure_rate", failures: 5 }),
+    { strategy: "failure_rate", failures: 5, intervalMs: 60_000, delayMs: 1000 },
+    "failure_rate",
+  );
+});
+
+const shortProcess = test("a process with one input is short for lists of one", () => {
+  const spec = specOf(orders());
+  const [alerts, match] = [spec.operators[8], spec.operators[9]];
+  ok(alerts?.kind === "process" && match?.kind === "process", "two processes");
+  equal([alerts.inputs, alerts.keyBy, "input" in alerts], [["all"], [["customer"]], false], "alerts");
+  equal([match.states, match.outputs, match.params], [{}, {}, null], "defaults");
+});
+
+const noFunctions = test("a deployment without functions runs no process, and checks them only where it runs", () => {
+  const texts = validateJobSpec(orders());
+  ok(texts.kind === "invalid", "refused");
+  equal(
+    texts.problems.map(problemText),
+    ["alerts", "match"].map(
+      (name, index) =>
+        `operators[${8 + index}].function: found "${name}", expected a function that the deployment registers; it registers none`,
+    ),
+    "problems",
+  );
+  equal(validateJobSpec(orders(), { functions: "any" }).kind, "valid", "whoever runs it checks");
+});
+
 const fixpoint = test("a complete spec, as JSON and back, is itself", () => {
-  const spec = specOf(flights());
-  equal(specOf(JSON.parse(JSON.stringify(spec))), spec, "spec");
+  for (const input of [flights(), orders()]) {
+    const spec = specOf(input);
+    equal(specOf(JSON.parse(JSON.stringify(spec))), spec, "spec");
+  }
 });
 
 const untouched = test("validation does not change what it is given", () => {
@@ -209,7 +256,7 @@ const expressionJson = test("expressions of the builder are JSON that keeps ever
     "age",
   );
   equal(project.columns["one"], { f64: 1 }, "one");
-  equal(built.checkpoint, { intervalMs: 2000 }, "checkpoint");
+  equal(built.checkpoint.intervalMs, 2000, "checkpoint");
   equal(built.restart, { strategy: "none" }, "restart");
   equal(specOf(JSON.parse(JSON.stringify(built)), true), built, "the spec, as JSON and back");
 });
@@ -230,6 +277,9 @@ const builderErrors = test("the builder refuses what TypeScript could not, with 
 export const cases: readonly Case[] = [
   texts,
   defaults,
+  strategies,
+  shortProcess,
+  noFunctions,
   fixpoint,
   untouched,
   hostile,
