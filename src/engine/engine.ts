@@ -166,15 +166,30 @@ export class Engine {
 
   /** Asks for a savepoint; its record says when it is complete. */
   async triggerSavepoint(jobId: string): Promise<SavepointRecord> {
-    const live = this.#live.get(asJobId(jobId));
-    if (live === undefined || isTerminal(live.runner.state.status)) {
-      const { status } = this.job(jobId);
-      const message = `the job is ${status}; a savepoint can only be taken of a running job`;
-      throw userError("job_not_running", `job ${jobId}`, message);
-    }
+    const live = this.#running(jobId);
     const record = await this.savepoints.begin(jobId, live.runner.store.record.name);
     live.runner.dispatch({ kind: "savepoint", savepoint: record.savepoint });
     return record;
+  }
+
+  /**
+   * Ends the job with a savepoint; its record says when both are done. A job that could not be stopped goes on, and
+   * the record says why.
+   * @param drain lets time end first, so that all windows and timers fire: for a job that will not go on.
+   */
+  async stop(jobId: string, drain: boolean): Promise<SavepointRecord> {
+    const live = this.#running(jobId);
+    const record = await this.savepoints.begin(jobId, live.runner.store.record.name);
+    live.runner.dispatch({ kind: "stop", savepoint: record.savepoint, drain });
+    return record;
+  }
+
+  #running(jobId: string): LiveJob {
+    const live = this.#live.get(asJobId(jobId));
+    if (live !== undefined && !isTerminal(live.runner.state.status)) return live;
+    const { status } = this.job(jobId);
+    const message = `the job is ${status}; a savepoint can only be taken of a running job`;
+    throw userError("job_not_running", `job ${jobId}`, message);
   }
 
   /** Resolves when the job has ended, whatever the outcome. */
