@@ -30,7 +30,8 @@ export function maybeTrigger(state: JobState, nowMs: number): Step {
   if (state.inFlight !== undefined) return [state, wakeAtTimeout(state, state.inFlight)];
   if (nothingFollows(state)) return [state, []];
   const { intervalMs, minPauseMs } = state.config.checkpoint;
-  const dueMs = Math.max(state.lastTriggerMs + intervalMs, state.lastEndMs + minPauseMs);
+  const afterPauseMs = state.lastEndMs === undefined ? 0 : state.lastEndMs + minPauseMs;
+  const dueMs = Math.max(state.lastTriggerMs + intervalMs, afterPauseMs);
   if (!isAsked(state) && nowMs < dueMs) return [state, [{ kind: "wake", atMs: dueMs }]];
   return trigger(state, nowMs);
 }
@@ -102,7 +103,8 @@ function onGathered(state: JobState, gathered: InFlightCheckpoint, nowMs: number
   const ended = isEnd(state, gathered);
   if (isUnchanged(gathered, tasks, ended, state.durable)) {
     const next = over({ ...state, inFlight: undefined }, nowMs);
-    return [next, [...tellAbandoned(next, checkpoint), { kind: "checkpoint_unchanged", checkpoint }]];
+    const effects: JobEffect[] = [...tellAbandoned(next, checkpoint), { kind: "checkpoint_unchanged", checkpoint }];
+    return then([next, effects], (done) => maybeTrigger(done, nowMs));
   }
   const { generation, branch } = state;
   const publish: JobEffect = { kind: "publish", checkpoint, generation, branch, ended, tasks };

@@ -1,7 +1,7 @@
 // The workflow round the pure coordinator: it feeds events to `step` one at a time and carries the effects out.
 // Results of I/O come back as events; nothing here decides anything.
 
-import { asMillraceError, type MillraceError } from "../base/errors.ts";
+import { asMillraceError, externalError, type MillraceError } from "../base/errors.ts";
 import { asCheckpointId, type CheckpointId } from "../base/ids.ts";
 import type { Manifest } from "../checkpoint/manifest.ts";
 import { Abort } from "../platform/abort.ts";
@@ -236,6 +236,9 @@ export class JobRunner {
     try {
       this.platform.stages.enter("publishing", { checkpoint });
       const outcome = await this.store.publish(effect);
+      if (outcome === "superseded") {
+        throw externalError("checkpoint_superseded", `checkpoint ${checkpoint}`, "the job was claimed anew meanwhile");
+      }
       this.dispatch(
         outcome === "published" ? { kind: "published", generation, checkpoint } : { kind: "fenced", generation },
       );

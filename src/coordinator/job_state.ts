@@ -122,8 +122,8 @@ export interface JobState {
   readonly checkpointWanted: boolean;
   readonly checkpointFailuresInRow: number;
   readonly lastTriggerMs: number;
-  /** When the last checkpoint was over, whatever became of it. */
-  readonly lastEndMs: number;
+  /** When the last checkpoint was over, whatever became of it; undefined before the first. */
+  readonly lastEndMs: number | undefined;
   readonly restarts: RestartHistory;
   readonly restartsTotal: number;
   readonly restartAtMs: number;

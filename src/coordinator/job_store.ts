@@ -100,14 +100,17 @@ export class JobStore {
     return last !== undefined && equalBytes(last, this.#claimant);
   }
 
-  /** Makes the checkpoint exist, or finds that a newer generation has taken over. */
+  /**
+   * Makes the checkpoint exist, or finds that a newer generation has taken over: that of somebody else, or, where a
+   * claim of this runner was reported as failed after it had taken effect, its own.
+   */
   async publish(one: {
     readonly checkpoint: CheckpointId;
     readonly generation: Generation;
     readonly branch: BranchId;
     readonly ended: boolean;
     readonly tasks: readonly TaskSnapshot[];
-  }): Promise<"published" | "fenced"> {
+  }): Promise<"published" | "superseded" | "fenced"> {
     const { branch, checkpoint, generation, ended, tasks } = one;
     const key = manifestKey(this.jobId, branch, checkpoint);
     const takenAtMs = this.#platform.clock.nowMs();
@@ -122,7 +125,7 @@ export class JobStore {
     );
     if (outcome.kind === "committed") return "published";
     assert(outcome.guard === 0, "under its own generation a checkpoint is published once");
-    return "fenced";
+    return (await this.#isClaimant()) ? "superseded" : "fenced";
   }
 
   async latest(): Promise<Latest | undefined> {

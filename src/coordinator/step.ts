@@ -43,7 +43,7 @@ export function initialJobState(
     checkpointWanted: false,
     checkpointFailuresInRow: 0,
     lastTriggerMs: 0,
-    lastEndMs: 0,
+    lastEndMs: undefined,
     restarts: noRestarts,
     restartsTotal: 0,
     restartAtMs: 0,

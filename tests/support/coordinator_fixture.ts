@@ -59,12 +59,12 @@ export const at = (key: string): TaskAddress => {
   return { chain: chain as number, subtask: subtask as number };
 };
 
-/** What the task `key` hands over; `tag` makes it another than before. */
+/** What the task `key` hands over; a number as `tag` makes it another than before. */
 export function snapshot(key: string, tag: string, inputEnded = false): TaskSnapshot {
   const part: PartRef = { name: `${key}/${tag}`, byteLength: 1, sha256: "", rowCount: 1, expiresAt: null };
   const state = { uid: asOperatorUid("w"), state: "windows", parts: [part], scalars: null };
   const has = key.startsWith("1.") ? [state] : [];
-  return { ...at(key), states: has, sources: [], pending: [], inputEnded, counters: { ...zeroCounters, rowsIn: 1 } };
+  return { ...at(key), states: has, sources: [], pending: [], inputEnded, counters: { ...zeroCounters, rowsIn: Number(tag) } };
 }
 
 /** Drives one job, and remembers the effects of the last event. */

@@ -61,7 +61,7 @@ export function running(state: JobState, event: JobEvent, nowMs: number): Step {
 function onTask(state: JobState, message: FromTask, nowMs: number): Step {
   switch (message.kind) {
     case "acknowledged":
-      return then(onAcknowledged(state, message, nowMs), (next) => maybeTrigger(next, nowMs));
+      return onAcknowledged(state, message, nowMs);
     case "declined":
       if (state.inFlight?.checkpoint !== message.checkpoint || state.inFlight.phase !== "gathering") return [state, []];
       return giveUp(state, message.error, nowMs);
