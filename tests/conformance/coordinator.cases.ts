@@ -102,7 +102,12 @@ export const cases: readonly Case[] = [
     equal(job.kinds(), ["publish"], "one task has something new");
   }),
   test("a savepoint, a stop and the end of the input are published even where nothing is new", () => {
-    const savepoint = new Driver().running().tickAt(100).checkpoint(1).savepoint("s").acknowledge(2, ["0.0"], false, "1");
+    const savepoint = new Driver()
+      .running()
+      .tickAt(100)
+      .checkpoint(1)
+      .savepoint("s")
+      .acknowledge(2, ["0.0"], false, "1");
     equal(savepoint.kinds(), ["publish"]);
     const stop = new Driver().running().tickAt(100).checkpoint(1).stop("s").acknowledge(2, ["0.0"], false, "1");
     equal(stop.kinds(), ["publish"]);
@@ -185,7 +190,11 @@ export const cases: readonly Case[] = [
   }),
   test("a bounded job finishes only after its final checkpoint is committed by all", () => {
     const job = new Driver(regions).running().all({ kind: "input_ended" }, all.slice(1));
-    equal(job.effects.map((one) => one.kind), ["wake"], "one task still reads");
+    equal(
+      job.effects.map((one) => one.kind),
+      ["wake"],
+      "one task still reads",
+    );
     job.task("0.0", { kind: "input_ended" });
     equal(job.told("barrier"), ["0.0", "0.1", "2.0"]);
     job.acknowledge(1, all, true);

@@ -14,7 +14,12 @@ const failing = ["0.0", "0.1", "1.0", "1.1"];
 
 /** A job with one durable checkpoint, and the next one gathered by some. */
 const inSecond = (acknowledged: readonly string[] = []): Driver =>
-  new Driver(regions).running().tickAt(100).checkpoint(1).tickAt(200).acknowledge(2, [...acknowledged]);
+  new Driver(regions)
+    .running()
+    .tickAt(100)
+    .checkpoint(1)
+    .tickAt(200)
+    .acknowledge(2, [...acknowledged]);
 
 export const cases: readonly Case[] = [
   test("a failing task takes down its region, and the other goes on under its generation", () => {
@@ -102,7 +107,10 @@ export const cases: readonly Case[] = [
     equal(job.leaving(), all);
     ok(!job.kinds().includes("publish"), "not a second time");
     const tasks = all.map((key) => snapshot(key, "2"));
-    job.gone().tickAt(300).claimed(2, { checkpoint: asCheckpointId(2), tasks });
+    job
+      .gone()
+      .tickAt(300)
+      .claimed(2, { checkpoint: asCheckpointId(2), tasks });
     equal(job.deployed(), all);
     equal(job.state.uncommitted[0]?.waiting, all);
   }),
@@ -119,7 +127,10 @@ export const cases: readonly Case[] = [
     job.claimed(2, { checkpoint: asCheckpointId(7), tasks: all.map((key) => snapshot(key, "7")) });
     equal(job.state.status, "FAILING");
     equal(job.leaving(), ["2.0"]);
-    job.gone().tickAt(400).claimed(3, { checkpoint: asCheckpointId(7), tasks: all.map((key) => snapshot(key, "7")) });
+    job
+      .gone()
+      .tickAt(400)
+      .claimed(3, { checkpoint: asCheckpointId(7), tasks: all.map((key) => snapshot(key, "7")) });
     equal(job.deployed(), all);
     equal(job.state.nextCheckpoint, asCheckpointId(8));
   }),
@@ -173,7 +184,12 @@ export const cases: readonly Case[] = [
   test("restarts in a row are bounded, and a completed checkpoint begins the count anew", () => {
     const job = new Driver().running();
     const restart = (): void => {
-      job.failed("0.0").gone().tickAt(job.nowMs + 20).claimedDurable().task("0.0", { kind: "running" });
+      job
+        .failed("0.0")
+        .gone()
+        .tickAt(job.nowMs + 20)
+        .claimedDurable()
+        .task("0.0", { kind: "running" });
     };
     restart();
     restart();
@@ -197,7 +213,11 @@ export const cases: readonly Case[] = [
   }),
   test("a published checkpoint whose commits are outstanding is kept, however many follow it", () => {
     const job = new Driver(regions).running().savepoint("s").acknowledge(1).published(1);
-    for (const checkpoint of [2, 3, 4]) job.tickAt(checkpoint * 200).acknowledge(checkpoint).published(checkpoint);
+    for (const checkpoint of [2, 3, 4])
+      job
+        .tickAt(checkpoint * 200)
+        .acknowledge(checkpoint)
+        .published(checkpoint);
     equal(collectionOf(job.state).needed, [1, 2, 3, 4].map(asCheckpointId));
     job.committed(4);
     equal(job.effect("export")?.savepoints, ["s"]);
@@ -223,7 +243,9 @@ export const cases: readonly Case[] = [
     equal(claiming.claimedDurable(2).leaving(), ["2.0"]);
   }),
   test("a newer failure is remembered while an older one is dealt with only where it is hopeless", () => {
-    const job = inSecond().failed("1.0").failed("2.0", externalError("second", "test", "also"));
+    const job = inSecond()
+      .failed("1.0")
+      .failed("2.0", externalError("second", "test", "also"));
     equal(job.state.error?.code, "broken");
   }),
 ];

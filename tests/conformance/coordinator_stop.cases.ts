@@ -38,7 +38,13 @@ export const cases: readonly Case[] = [
     const job = stopping().acknowledge(2).published(2);
     for (const move of [() => job.tickAt(9000), () => job.savepoint("t"), () => job.committed(2)]) {
       ok(!move().kinds().includes("barrier"), job.state.status);
-      ok(!job.tickAt(job.nowMs + 9000).kinds().includes("barrier"), job.state.status);
+      ok(
+        !job
+          .tickAt(job.nowMs + 9000)
+          .kinds()
+          .includes("barrier"),
+        job.state.status,
+      );
     }
     equal(job.exported(2).effect("export")?.savepoints, ["t"], "a savepoint asked for meanwhile is made from it");
   }),

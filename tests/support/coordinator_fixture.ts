@@ -2,7 +2,13 @@
 
 import { externalError } from "../../src/base/errors.ts";
 import { asBranchId, asCheckpointId, asGeneration, asJobId, asOperatorUid } from "../../src/base/ids.ts";
-import type { CoordinatorConfig, JobEffect, JobEvent, JobState, RestorePoint } from "../../src/coordinator/job_state.ts";
+import type {
+  CoordinatorConfig,
+  JobEffect,
+  JobEvent,
+  JobState,
+  RestorePoint,
+} from "../../src/coordinator/job_state.ts";
 import type { ChainLayout, JobLayout } from "../../src/coordinator/layout.ts";
 import { distribute, distributeSplits } from "../../src/coordinator/distribution.ts";
 import { initialJobState, step } from "../../src/coordinator/step.ts";
@@ -64,7 +70,14 @@ export function snapshot(key: string, tag: string, inputEnded = false): TaskSnap
   const part: PartRef = { name: `${key}/${tag}`, byteLength: 1, sha256: "", rowCount: 1, expiresAt: null };
   const state = { uid: asOperatorUid("w"), state: "windows", parts: [part], scalars: null };
   const has = key.startsWith("1.") ? [state] : [];
-  return { ...at(key), states: has, sources: [], pending: [], inputEnded, counters: { ...zeroCounters, rowsIn: Number(tag) } };
+  return {
+    ...at(key),
+    states: has,
+    sources: [],
+    pending: [],
+    inputEnded,
+    counters: { ...zeroCounters, rowsIn: Number(tag) },
+  };
 }
 
 /** Drives one job, and remembers the effects of the last event. */
