@@ -14,11 +14,12 @@ import type { Console, LogLevel, StageObserver } from "../../src/platform/ports.
 import { defaultTaskOptions, type TaskOptions } from "../../src/task/task.ts";
 import { localConnectors } from "./connectors.ts";
 import { openLog, terminal } from "./log_sink.ts";
+import type { StoreOptions } from "./open_store.ts";
 import { type LocalPlatform, openLocalPlatform } from "./platform.ts";
 import { ThreadTasks } from "./threads/thread_tasks.ts";
 
-export interface DeploymentOptions {
-  /** Where the store lives; made where it is missing. */
+export interface DeploymentOptions extends StoreOptions {
+  /** Where the store lives, unless a server has it, and the log; made where it is missing. */
   readonly directory: string;
   /** Directories below which jobs may read and write files; the first one is where relative paths begin. */
   readonly fileRoots: readonly string[];
@@ -28,7 +29,6 @@ export interface DeploymentOptions {
   readonly console?: Console;
   readonly task?: Partial<TaskOptions>;
   readonly stages?: StageObserver;
-  readonly synchronous?: "full" | "normal";
   readonly memory?: MemoryInputs;
   /** For a program that embeds Millrace and has connectors of its own: gets the built-in ones, gives those to use. */
   readonly connectors?: (builtIn: ConnectorFactory) => ConnectorFactory;
@@ -51,14 +51,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
   const file = options.logToTerminal === true ? undefined : join(directory, "millrace.log");
   const log = openLog({ file, level: options.logLevel ?? "info" });
   try {
-    const platform = await openLocalPlatform({
-      directory,
-      fileRoots: options.fileRoots,
-      log,
-      console: options.console ?? terminal,
-      ...(options.stages === undefined ? {} : { stages: options.stages }),
-      ...(options.synchronous === undefined ? {} : { synchronous: options.synchronous }),
-    });
+    const platform = await openLocalPlatform({ ...options, directory, log, console: options.console ?? terminal });
     const { database, clock, timers, entropy } = platform;
     const logs = new SqlLogDirectory({ database, clock, timers, yield: platform.yield, entropy });
     const memory = options.memory ?? new Map();

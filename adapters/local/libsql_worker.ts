@@ -18,6 +18,7 @@ import {
   type LibsqlRequest,
   STARTED_ID,
 } from "./libsql_messages.ts";
+import { boundValue, plainValue } from "./libsql_values.ts";
 
 /** Long enough for a holder that is just closing, short enough to be told at once about one that is not. */
 const LOCK_WAIT_MS = 500;
@@ -106,32 +107,19 @@ function failureOf(error: unknown): LibsqlFailure {
   return { code: /: 14"\)$/.test(message) ? "SQLITE_CANTOPEN" : "UNKNOWN", message };
 }
 
-/** The client refuses what is not finite; SQLite itself stores NaN as NULL and reads such text as an infinity. */
-function bound(value: SqlValue): InValue {
-  if (typeof value !== "number" || Number.isFinite(value)) return value;
-  if (Number.isNaN(value)) return null;
-  return value > 0 ? "9e999" : "-9e999";
-}
-
 const prepared = (statement: SqlStatement): { sql: string; args: InValue[] } => ({
   sql: statement.sql,
-  args: statement.args.map(bound),
+  args: statement.args.map(boundValue),
 });
 
 function rowsOf(result: ResultSet, moved: ArrayBuffer[]): SqlRow[] {
-  return result.rows.map((row) => {
-    const values: SqlValue[] = [];
-    for (let column = 0; column < result.columns.length; column++) {
-      const value = row[column] as null | string | number | bigint | ArrayBuffer;
-      if (typeof value === "bigint" && BigInt(Number(value)) === value && Number.isSafeInteger(Number(value))) {
-        values.push(Number(value));
-      } else if (value instanceof ArrayBuffer) {
-        moved.push(value);
-        values.push(new Uint8Array(value));
-      } else values.push(value);
-    }
-    return values;
-  });
+  return result.rows.map((row) =>
+    result.columns.map((_name, column) => {
+      const value = row[column] as SqlValue | ArrayBuffer;
+      if (value instanceof ArrayBuffer) moved.push(value);
+      return plainValue(value);
+    }),
+  );
 }
 
 async function answer(store: Store, request: LibsqlRequest, moved: ArrayBuffer[]): Promise<LibsqlReply> {

@@ -79,7 +79,7 @@ function equalLongText(entry: usize, key: usize): bool {
 
 /** Address of the key's entry, 0 where there is none. */
 @inline
-function findEntry(kind: u32, group: usize, hash: u32, key: usize): usize {
+export function findEntry(kind: u32, group: usize, hash: u32, key: usize): usize {
   const index = <usize>load<u32>(group, GROUP_INDEX);
   const mask = load<u32>(group, GROUP_MASK);
   const tags = i8x16.splat(<i8>tagOf(hash));

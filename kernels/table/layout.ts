@@ -133,6 +133,7 @@ export const TABLE_DENSE_SLOTS: usize = 152; // u32 of all panes
 export const TABLE_HINT_ENTRIES: usize = 156; // of the pane dropped last: entries, and base and slots of its range
 export const TABLE_HINT_BASE: usize = 160; // u64
 export const TABLE_HINT_SLOTS: usize = 168;
+export const TABLE_CONSTANT: usize = 172; // 1 = entries never change once made: each is marked once, its own epoch stays 0
 // The host keeps to the lengths of these lists (src/state/window_plan.ts).
 export const TABLE_KEYS: usize = 256; // 16 x {column, type, nullable, 0}
 export const TABLE_FOLDS: usize = 512; // 64 x {column, flags, offset, 0}

@@ -33,6 +33,7 @@ import {
   TABLE_CHANGED_BYTES,
   TABLE_CHANGED_COUNT,
   TABLE_CHANGED_NEXT,
+  TABLE_CONSTANT,
   TABLE_CURSOR_CHUNK,
   TABLE_CURSOR_GROUP,
   TABLE_CURSOR_PANE,
@@ -62,6 +63,7 @@ import { writeKeys, writeStateAddress, writeValues } from "./rows_out";
  */
 function visitChanges(table: usize, afterEpoch: u32, counts: usize, pairs: usize): u32 {
   const epochAt = <usize>load<u32>(table, TABLE_KEY_BYTES);
+  const constant = load<u32>(table, TABLE_CONSTANT) != 0;
   let seen: u32 = 0;
   let pane = <usize>load<u32>(table, TABLE_FIRST_PANE);
   for (; pane != 0; pane = <usize>load<u32>(pane, PANE_NEXT)) {
@@ -72,7 +74,7 @@ function visitChanges(table: usize, afterEpoch: u32, counts: usize, pairs: usize
       const end = marksEnd(pane, block);
       for (let at = block + MARKS_HEADER; at < end; at += 4) {
         const entry = load<u32>(at);
-        if (load<u32>(<usize>entry + epochAt) != epoch) continue;
+        if (!constant && load<u32>(<usize>entry + epochAt) != epoch) continue;
         seen++;
         if (counts == 0) continue;
         const group = counts + ((<usize>groupOf(table, load<u32>(<usize>entry + epochAt, 4))) << 2);
@@ -129,7 +131,7 @@ export function mr_window_gather_all(table: u32): void {
   store<u32>(t, load<u32>(t, TABLE_FIRST_PANE), TABLE_CURSOR_PANE);
 }
 
-function listChanges(table: usize, limit: u32): u32 {
+export function listChanges(table: usize, limit: u32): u32 {
   const from = load<u32>(table, TABLE_CHANGED_NEXT);
   const rows = min<u32>(limit, load<u32>(table, TABLE_CHANGED_COUNT) - from);
   const pairs = <usize>load<u32>(table, TABLE_CHANGED) + ((<usize>from) << 3);
@@ -141,7 +143,7 @@ function listChanges(table: usize, limit: u32): u32 {
   return rows;
 }
 
-function listAll(table: usize, limit: u32): u32 {
+export function listAll(table: usize, limit: u32): u32 {
   const groupCount = load<u32>(table, TABLE_GROUP_COUNT);
   let number = load<u32>(table, TABLE_CURSOR_GROUP);
   let pane = <usize>load<u32>(table, TABLE_CURSOR_PANE);

@@ -125,7 +125,7 @@ function pickRows(table: usize, times: usize, watermarks: usize, first: u32, cou
 }
 
 /** Folds rows of one pane (`panes` = 0) or of a pane each; false, with the status set, where it had to stop. */
-function aggregate(
+export function aggregate(
   table: usize, batch: usize, pane: usize, panes: usize, rowNumbers: usize, first: u32, count: u32, epoch: u32,
 ): bool {
   while (count > 0) {

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { silentLog } from "../../adapters/local/log_sink.ts";
+import type { LibsqlDatabase } from "../../adapters/local/libsql_database.ts";
 import { type LocalPlatform, openLocalPlatform } from "../../adapters/local/platform.ts";
 import { utf8 } from "../../src/base/bytes.ts";
 import { MillraceError } from "../../src/base/errors.ts";
@@ -145,7 +146,7 @@ test("when the store's thread dies, every open call and every later one is rejec
   const platform = await open(directory);
   const pending = Array.from({ length: 5 }, (_unused, n) => platform.blobs.put(`b${n}`, new Uint8Array(3_000_000)));
   const outcomes = Promise.allSettled(pending);
-  await platform.database.abandon();
+  await (platform.database as LibsqlDatabase).abandon();
   for (const one of await outcomes) {
     assert.equal(one.status, "rejected");
     assert.equal((one.reason as MillraceError).code, "store_unavailable");

@@ -1,0 +1,246 @@
+// A real libSQL server as the shared store: the shared cases on every runtime, and what happens when the server or the
+// way to it fails.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, test } from "node:test";
+import { silentLog } from "../../adapters/local/log_sink.ts";
+import { LibsqlServerDatabase, type LibsqlServerOptions } from "../../adapters/local/libsql_server.ts";
+import { openStore, type SharedStore } from "../../adapters/local/open_store.ts";
+import { utf8 } from "../../src/base/bytes.ts";
+import { MillraceError } from "../../src/base/errors.ts";
+import { rootPath } from "../../tools/process.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
+import { runtimeCommands } from "../support/server_process.ts";
+import { freePort, type Sqld, startSqld } from "../support/sqld.ts";
+
+const root = mkdtempSync(join(tmpdir(), "millrace-sqld-"));
+let server: Sqld;
+let proxy: FaultProxy;
+const opened: { close(): Promise<void> }[] = [];
+
+before(async () => {
+  server = await startSqld({ directory: join(root, "main") });
+  proxy = await FaultProxy.start(server.port);
+});
+
+after(async () => {
+  for (const one of opened) await one.close();
+  await proxy.close();
+  await server.kill();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function open(options: Partial<LibsqlServerOptions> = {}): Promise<LibsqlServerDatabase> {
+  const database = await LibsqlServerDatabase.open({ url: server.url, log: silentLog, ...options });
+  opened.push(database);
+  return database;
+}
+
+async function refusal(run: Promise<unknown>): Promise<MillraceError> {
+  const error = await run.then(
+    () => assert.fail("it succeeded"),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof MillraceError, String(error));
+  return error;
+}
+
+const one = (sql: string, ...args: (string | number)[]): { sql: string; args: (string | number)[] } => ({ sql, args });
+let tables = 0;
+
+/** A table of its own for each test, and a way to look into it that no fault touches. */
+async function freshTable(): Promise<{ name: string; count(): Promise<number> }> {
+  const direct = await open();
+  const name = `t${tables++}`;
+  await direct.batch([one(`CREATE TABLE ${name} (a INTEGER PRIMARY KEY)`)]);
+  return { name, count: async () => Number((await direct.query(one(`SELECT count(*) FROM ${name}`)))[0]?.[0]) };
+}
+
+/** A request on a connection whose end has not been noticed yet would be lost. */
+async function seenBroken(breakIt: () => unknown): Promise<void> {
+  await breakIt();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+const TOPICS = "stores,platform_sql";
+for (const [runtime, [name, ...args]] of Object.entries(runtimeCommands)) {
+  test(`the shared cases hold over a libSQL server on ${runtime}`, async () => {
+    const command = join(rootPath, "node_modules", ".bin", name as string);
+    const all = [...args, join(rootPath, "tests/integration/shared_cases_main.ts"), TOPICS];
+    const text = await new Promise<string>((resolve) => {
+      execFile(command, all, { cwd: rootPath, timeout: 100_000 }, (_error, out, err) => resolve(`${err}\n${out}`));
+    });
+    const last = text.trim().split("\n").at(-1) ?? "";
+    assert.match(last, /^\{"passed":[1-9]\d*,"failures":\[\]\}$/, text.slice(-4000));
+  });
+}
+
+test("a server that nobody listens at is unreachable, after as long as it is tried", async () => {
+  const port = await freePort();
+  const options = { url: `http://127.0.0.1:${port}`, retryForMs: 200, log: silentLog };
+  const startMs = Date.now();
+  const error = await refusal(LibsqlServerDatabase.open(options));
+  assert.deepEqual([error.code, error.where, error.retry], ["store_unreachable", options.url, "backoff"]);
+  assert.ok(Date.now() - startMs < 5_000);
+});
+
+test("what is no libSQL server, and what is no address, is said so", async () => {
+  const { createServer } = await import("node:http");
+  const other = createServer((_request, answer) => answer.writeHead(404).end("who?"));
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  const { port } = other.address() as { port: number };
+  const error = await refusal(open({ url: `http://127.0.0.1:${port}`, retryForMs: 0 }));
+  other.close();
+  assert.equal(error.code, "store_address_invalid");
+  for (const url of ["ftp://h", "nowhere", "http://u:p@h", "http://h/?authToken=x"]) {
+    const refused = await refusal(open({ url }));
+    assert.equal(refused.code, "store_address_invalid", url);
+    assert.ok(!refused.message.includes("u:p") && !refused.message.includes("=x"), refused.message);
+  }
+});
+
+test("ws and http name the same server", async () => {
+  const database = await open({ url: server.url.replace("http:", "ws:") });
+  assert.deepEqual(await database.query(one("SELECT 7")), [[7]]);
+  assert.equal(database.url, server.url);
+});
+
+test("a server that answers before its commits are on disk is refused", async () => {
+  const relaxed = await startSqld({ directory: join(root, "relaxed"), durability: "relaxed" });
+  try {
+    const error = await refusal(open({ url: relaxed.url }));
+    assert.equal(error.code, "store_not_durable");
+    assert.match(error.message, /synchronous is 1.*"durability_mode": "strong"/);
+    await open({ url: relaxed.url, durability: "relaxed" });
+  } finally {
+    await relaxed.kill();
+  }
+});
+
+test("a server with a key takes the right token by reference and refuses a wrong one and none", async () => {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const keyFile = join(root, "key.pem");
+  writeFileSync(keyFile, publicKey.export({ type: "spki", format: "pem" }));
+  const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${base64({ alg: "EdDSA", typ: "JWT" })}.${base64({ a: "rw" })}`;
+  const token = `${signed}.${sign(null, Buffer.from(signed), privateKey).toString("base64url")}`;
+  writeFileSync(join(root, "token"), `${token}\n`);
+  const locked = await startSqld({ directory: join(root, "locked"), jwtKeyFile: keyFile });
+  const shared = (more: Partial<SharedStore>) =>
+    openStore(root, { store: { url: locked.url, ...more }, log: silentLog });
+  try {
+    process.env["MILLRACE_TEST_TOKEN"] = `${token.slice(0, -8)}AAAAAAAA`;
+    const store = await shared({ token: `file:${join(root, "token")}` });
+    await store.metadata.commit([], [{ kind: "put", key: "k", value: utf8("v") }]);
+    assert.deepEqual(await store.metadata.get("k"), utf8("v"));
+    await store.close();
+    for (const more of [{}, { token: "env:MILLRACE_TEST_TOKEN" }]) {
+      const error = await refusal(shared(more));
+      assert.deepEqual([error.code, error.retry], ["store_unauthorized", "none"]);
+      assert.ok(!error.message.includes(token.slice(0, 20)), "the token is not repeated");
+    }
+    assert.equal((await refusal(shared({ token: "env:MILLRACE_NO_SUCH" }))).code, "secret_missing");
+    const itself = await refusal(shared({ token }));
+    assert.equal(itself.code, "secret_reference_invalid");
+    assert.ok(!itself.message.includes(token.slice(0, 20)), "a secret given by mistake is not repeated");
+  } finally {
+    await locked.kill();
+  }
+});
+
+test("a change whose answer is lost has an unknown outcome and is not sent again", async () => {
+  const { name, count } = await freshTable();
+  const database = await open({ url: proxy.url, retryForMs: 2_000 });
+  await proxy.mode("drop_answers");
+  const error = await refusal(database.batch([one(`INSERT INTO ${name} VALUES (1)`)]));
+  assert.deepEqual([error.code, error.fault, error.retry], ["store_outcome_unknown", "external", "backoff"]);
+  await proxy.mode("pass");
+  assert.equal(await count(), 1, "it took effect, once");
+  await database.batch([one(`INSERT INTO ${name} VALUES (2)`)]);
+  assert.equal(await count(), 2, "the next call finds a connection");
+});
+
+test("a change that is cut off on its way takes no effect at all", async () => {
+  const { name, count } = await freshTable();
+  const database = await open({ url: proxy.url, retryForMs: 0 });
+  await proxy.mode("cut_requests");
+  const rows = Array.from({ length: 50 }, (_none, index) => one(`INSERT INTO ${name} VALUES (?)`, index));
+  const error = await refusal(database.batch(rows));
+  assert.equal(error.code, "store_outcome_unknown");
+  await proxy.mode("pass");
+  assert.equal(await count(), 0);
+});
+
+test("a call to a server that hangs ends in time", async () => {
+  const { name, count } = await freshTable();
+  const database = await open({ url: proxy.url, timeoutMs: 300, retryForMs: 0 });
+  await proxy.mode("swallow");
+  const change = refusal(database.batch([one(`INSERT INTO ${name} VALUES (1)`)]));
+  const question = refusal(database.query(one("SELECT 1")));
+  assert.equal((await change).code, "store_outcome_unknown");
+  assert.equal((await question).code, "store_unreachable");
+  await proxy.mode("pass");
+  await seenBroken(() => proxy.cut());
+  await database.batch([one(`INSERT INTO ${name} VALUES (2)`)]);
+  assert.equal(await count(), 1);
+});
+
+test("reads, and changes that were never sent, outlast a server that is away for a while", async () => {
+  const { name, count } = await freshTable();
+  const database = await open({ url: proxy.url, retryForMs: 10_000 });
+  await seenBroken(() => proxy.mode("refuse"));
+  const change = database.batch([one(`INSERT INTO ${name} VALUES (1)`)]);
+  const question = database.query(one(`SELECT count(*) FROM ${name}`));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await proxy.mode("pass");
+  await change;
+  assert.deepEqual(await question, [[1]], "calls keep their order");
+  assert.equal(await count(), 1);
+});
+
+test("what a server has answered is there after it was killed", async () => {
+  const directory = join(root, "killed");
+  let killed = await startSqld({ directory });
+  const { port } = killed;
+  const database = await open({ url: killed.url });
+  await database.batch([one("CREATE TABLE k (a INTEGER PRIMARY KEY)")]);
+  let answered = 0;
+  for (let round = 0; round < 3; round++) {
+    const dead = new Promise((resolve) => setTimeout(resolve, 40)).then(() => killed.kill());
+    for (let alive = true; alive; ) {
+      try {
+        await database.batch([one("INSERT INTO k VALUES (?)", answered)]);
+        answered++;
+      } catch (error) {
+        assert.ok(error instanceof MillraceError && error.code === "store_outcome_unknown", String(error));
+        alive = false;
+      }
+      if (killed.process.signalCode !== null) alive = false;
+    }
+    await dead;
+    killed = await startSqld({ directory, port });
+    const [[found] = []] = await database.query(one("SELECT count(*) FROM k"));
+    assert.ok(Number(found) === answered || Number(found) === answered + 1, `${String(found)} of ${answered}`);
+    answered = Number(found);
+  }
+  await killed.kill();
+  assert.ok(answered > 0);
+});
+
+test("calls made before a close are answered, later ones are refused", async () => {
+  const { name, count } = await freshTable();
+  const database = await open();
+  const calls = Array.from({ length: 5 }, (_none, index) =>
+    database.batch([one(`INSERT INTO ${name} VALUES (?)`, index)]),
+  );
+  await database.close();
+  await Promise.all(calls);
+  assert.equal(await count(), 5);
+  assert.equal((await refusal(database.query(one("SELECT 1")))).code, "store_unavailable");
+});
