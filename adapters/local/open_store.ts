@@ -9,10 +9,11 @@
 
 import { join } from "node:path";
 import process from "node:process";
+import type { MessagePort } from "node:worker_threads";
 import type { BlobStore, LogSink, MetadataStore, SqlDatabase } from "../../src/platform/ports.ts";
 import { SqlBlobStore } from "../../src/platform/sql_blob_store.ts";
 import { SqlMetadataStore } from "../../src/platform/sql_metadata_store.ts";
-import { LibsqlDatabase } from "./libsql_database.ts";
+import { connectedDatabase, LibsqlDatabase } from "./libsql_database.ts";
 import { LibsqlServerDatabase } from "./libsql_server.ts";
 import { detectRuntime } from "./runtime.ts";
 import { readSecret, readSecretIfAny } from "./secrets.ts";
@@ -38,13 +39,21 @@ export interface OpenStore {
   readonly database: SqlDatabase;
   readonly metadata: MetadataStore;
   readonly blobs: BlobStore;
+  /** For one other thread of this process: what `openShare` opens the same store with. */
+  share(): StoreShare;
   close(): Promise<void>;
 }
 
+/** A file has one thread that owns it, and others are connected with it; to a server each thread connects by itself. */
+export type StoreShare =
+  | { readonly kind: "file"; readonly path: string; readonly port: MessagePort }
+  | { readonly kind: "server"; readonly store: SharedStore };
+
 export const STORE_TOKEN_DEFAULT = "env:MILLRACE_STORE_TOKEN";
 
-interface Closable extends SqlDatabase {
-  close(): Promise<void>;
+interface OpenDatabase {
+  readonly database: SqlDatabase & { close(): Promise<void> };
+  readonly share: OpenStore["share"];
 }
 
 export async function openStore(
@@ -52,28 +61,45 @@ export async function openStore(
   options: StoreOptions & { readonly log: LogSink },
 ): Promise<OpenStore> {
   const { store, log } = options;
-  const database = store === undefined ? await openFile(directory, options) : await openServer(store, log);
+  const { database, share } = store === undefined ? await openFile(directory, options) : await openServer(store, log);
   try {
-    const metadata = await SqlMetadataStore.open(database);
-    const blobs = await SqlBlobStore.open(database);
-    return { database, metadata, blobs, close: () => database.close() };
+    return { ...(await storesOn(database)), share, close: () => database.close() };
   } catch (error) {
     await database.close();
     throw error;
   }
 }
 
-async function openFile(directory: string, { synchronous }: StoreOptions): Promise<Closable> {
-  return await LibsqlDatabase.open({
-    path: join(directory, "store.db"),
+/** In the thread that was given the share. */
+export async function openShare(
+  share: StoreShare,
+  log: LogSink,
+): Promise<Pick<OpenStore, "database" | "metadata" | "blobs">> {
+  if (share.kind === "file") return await storesOn(connectedDatabase(share.path, share.port));
+  return await storesOn((await openServer(share.store, log)).database);
+}
+
+const storesOn = async (database: SqlDatabase): Promise<Pick<OpenStore, "database" | "metadata" | "blobs">> => ({
+  database,
+  metadata: await SqlMetadataStore.open(database),
+  blobs: await SqlBlobStore.open(database),
+});
+
+async function openFile(directory: string, { synchronous }: StoreOptions): Promise<OpenDatabase> {
+  const path = join(directory, "store.db");
+  const database = await LibsqlDatabase.open({
+    path,
     lockPath: join(directory, "store.lock"),
     holderPath: join(directory, "holder.txt"),
     holder: `the ${detectRuntime().name} process ${process.pid} since ${new Date().toISOString()}`,
     synchronous: synchronous ?? "full",
   });
+  return { database, share: () => ({ kind: "file", path, port: database.connection() }) };
 }
 
-async function openServer({ token, ...store }: SharedStore, log: LogSink): Promise<Closable> {
+async function openServer(store: SharedStore, log: LogSink): Promise<OpenDatabase> {
+  const { token, ...address } = store;
   const secret = token === undefined ? readSecretIfAny(STORE_TOKEN_DEFAULT) : readSecret(token);
-  return await LibsqlServerDatabase.open({ ...store, token: secret, log });
+  const database = await LibsqlServerDatabase.open({ ...address, token: secret, log });
+  return { database, share: () => ({ kind: "server", store }) };
 }

@@ -10,6 +10,7 @@ import type { LogLevel } from "../../../src/platform/ports.ts";
 import type { ChannelAddress } from "../../../src/protocol/frames.ts";
 import type { Deployment, FromTask, ToTask } from "../../../src/protocol/messages.ts";
 import type { TaskOptions, TaskProgress } from "../../../src/task/task.ts";
+import type { StoreShare } from "../open_store.ts";
 
 /** All that a thread needs to run its task. */
 export interface TaskThreadOptions {
@@ -17,9 +18,7 @@ export interface TaskThreadOptions {
   readonly deployment: Deployment;
   readonly task: TaskOptions;
   readonly fileRoots: readonly string[];
-  /** For errors: where the store is. */
-  readonly storePath: string;
-  readonly database: MessagePort;
+  readonly store: StoreShare;
   readonly channels: readonly ChannelPort[];
   /** Somebody listens to the stages that the engine passes. */
   readonly observed: boolean;

@@ -9,13 +9,12 @@ import { connectorsOf } from "../../../src/engine/connector_factory.ts";
 import { stillborn } from "../../../src/engine/task_host.ts";
 import { planJob } from "../../../src/graph/plan_job.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
-import { SqlBlobStore } from "../../../src/platform/sql_blob_store.ts";
-import { SqlMetadataStore } from "../../../src/platform/sql_metadata_store.ts";
+import type { LogSink } from "../../../src/platform/ports.ts";
 import { Task } from "../../../src/task/task.ts";
 import { localConnectors } from "../connectors.ts";
 import { LocalFiles } from "../files.ts";
-import { connectedDatabase } from "../libsql_database.ts";
 import { kernelModules, systemClock, systemDigest, systemEntropy, systemTimers, systemYield } from "../machine.ts";
+import { openShare } from "../open_store.ts";
 import { detectRuntime } from "../runtime.ts";
 import { type FromThread, plainMessage, type TaskThreadOptions, type ToThread } from "./messages.ts";
 import { PortChannels } from "./port_channels.ts";
@@ -32,7 +31,8 @@ const post = (message: FromThread): void => parent.postMessage(message);
 const logs = new RemoteLogs((id, call) => post({ kind: "log_call", id, call }));
 
 async function openPlatform(): Promise<Platform> {
-  const database = connectedDatabase(options.storePath, options.database);
+  const log: LogSink = { write: (level, message, fields) => post({ kind: "log_line", level, message, fields }) };
+  const { database, metadata, blobs } = await openShare(options.store, log);
   return {
     runtime: detectRuntime().name,
     clock: systemClock,
@@ -41,11 +41,11 @@ async function openPlatform(): Promise<Platform> {
     entropy: systemEntropy,
     digest: systemDigest,
     modules: kernelModules(),
-    blobs: await SqlBlobStore.open(database),
-    metadata: await SqlMetadataStore.open(database),
+    blobs,
+    metadata,
     tables: database,
     files: new LocalFiles(options.fileRoots),
-    log: { write: (level, message, fields) => post({ kind: "log_line", level, message, fields }) },
+    log,
     console: { print: (line) => post({ kind: "print", line }) },
     stages: {
       enter: (stage, detail) => {

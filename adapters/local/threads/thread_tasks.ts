@@ -39,19 +39,10 @@ export class ThreadTasks implements TaskHost {
     const { plan, deployment, spec } = request;
     const { platform, fileRoots, task, observed } = this.#options;
     const channels = this.#channelsOf(plan, deployment);
-    const database = platform.database.connection();
-    const storePath = platform.database.path;
-    const options: TaskThreadOptions = {
-      spec,
-      deployment,
-      task,
-      fileRoots,
-      storePath,
-      database,
-      channels,
-      observed,
-    };
-    const transferList = [database, ...channels.map((one) => one.port)];
+    const store = platform.share();
+    const options: TaskThreadOptions = { spec, deployment, task, fileRoots, store, channels, observed };
+    const ports = channels.map((one) => one.port);
+    const transferList = store.kind === "file" ? [store.port, ...ports] : ports;
     return new TaskThread(options, transferList, request, this.#options);
   }
 
