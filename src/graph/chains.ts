@@ -7,6 +7,7 @@
 // Invariant: at every step the chains form no cycle, and no link inside a chain is one that must be cut. With
 // parallelism 1 everywhere, whatever is connected becomes one chain.
 
+import { assert } from "../base/assert.ts";
 import type { ResolvedOperator } from "../job/resolved_job.ts";
 import { readingOrder } from "../job/cycles.ts";
 import { type Link, mustCut, placementOf } from "./links.ts";
@@ -70,6 +71,7 @@ function numbered(chains: readonly number[], links: readonly Link[]): readonly n
     ),
   ]);
   const order = readingOrder(reads).map((index) => names[index]);
+  assert(order.length === names.length, "chains form no cycle");
   return chains.map((name) => order.indexOf(name));
 }
 

@@ -104,8 +104,7 @@ function partingOf(link: Link, reader: ResolvedOperator): Parting {
 function partitionOf(parting: Parting, schema: Schema): Partition {
   const rebalance: Partition = { kind: "rebalance" };
   if (parting.kind === "turns") return rebalance;
-  if (parting.kind === "keys")
-    return { kind: "hash", columns: parting.names.map((name) => columnIndex(schema, name)) };
+  if (parting.kind === "keys") return { kind: "hash", columns: parting.names.map((name) => columnIndex(schema, name)) };
   const columns = [...schema.keys()].filter((index) => schema[index]?.type !== "f64");
   return columns.length === 0 ? rebalance : { kind: "hash", columns };
 }

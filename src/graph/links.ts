@@ -75,7 +75,10 @@ export function mustCut(
  * The columns of the main output such that rows which are equal in them are in the same task; undefined where nothing
  * is known. A filter or a projection keeps the placement of an input that is fused to it.
  */
-export function placementOf(one: ResolvedOperator, fused: readonly string[] | undefined): readonly string[] | undefined {
+export function placementOf(
+  one: ResolvedOperator,
+  fused: readonly string[] | undefined,
+): readonly string[] | undefined {
   switch (one.kind) {
     case "window":
     case "aggregate":
@@ -85,8 +88,7 @@ export function placementOf(one: ResolvedOperator, fused: readonly string[] | un
     case "join":
       return renamed(
         one.spec.on,
-        (pair) =>
-          one.columns.find((it) => it.column === (it.input === 0 ? pair.left : pair.right))?.name,
+        (pair) => one.columns.find((it) => it.column === (it.input === 0 ? pair.left : pair.right))?.name,
       );
     case "filter":
       return fused;
@@ -103,7 +105,10 @@ export function placementOf(one: ResolvedOperator, fused: readonly string[] | un
   }
 }
 
-function renamed<Item>(items: readonly Item[], nameOf: (item: Item) => string | undefined): readonly string[] | undefined {
+function renamed<Item>(
+  items: readonly Item[],
+  nameOf: (item: Item) => string | undefined,
+): readonly string[] | undefined {
   const names = items.flatMap((one) => nameOf(one) ?? []);
   return names.length === items.length ? names : undefined;
 }

@@ -35,7 +35,8 @@ export function aggregateFields(
   const fields = entries.flatMap(([name, one]) => {
     const path = `${site.path}.aggregates.${name}`;
     const taken = over.before.includes(name);
-    const none = over.added.length === 0 ? "a name that is no key" : `a name that is neither a key nor ${oneOf(over.added)}`;
+    const none =
+      over.added.length === 0 ? "a name that is no key" : `a name that is neither a key nor ${oneOf(over.added)}`;
     if (taken) refuse(site, path, show(name), none);
     const made = aggregateField(site, name, one, over, path);
     return made === undefined || taken ? [] : [made];

@@ -29,7 +29,13 @@ export function resolveIntervalJoin(spec: Sound<IntervalJoinSpec>, site: Site): 
   const instead = "put the join before that operator, or use an operator of kind join";
   const times = [left, right].map((one) => (refuseUpdating(site, one, instead) ? undefined : neededTime(site, one)));
   const late = (one: Stream): Stream => ({ schema: one.schema, eventTime: one.eventTime, updating: undefined });
-  const unknown: Resolution = { ...failed, sides: new Map([["late_left", late(left)], ["late_right", late(right)]]) };
+  const unknown: Resolution = {
+    ...failed,
+    sides: new Map([
+      ["late_left", late(left)],
+      ["late_right", late(right)],
+    ]),
+  };
   const columns = joinedColumns(spec, site);
   if (columns === undefined) return unknown;
   const output = columns.map((one) => one.field);
@@ -39,7 +45,10 @@ export function resolveIntervalJoin(spec: Sound<IntervalJoinSpec>, site: Site): 
   const sound = site.problems.length === before && lowerMs !== undefined && upperMs !== undefined;
   if (!sound || !left.schema || !right.schema || inputs === undefined) return { ...unknown, main };
   if (leftTime === undefined || rightTime === undefined) return { ...unknown, main };
-  const sides = new Map([["late_left", left.schema], ["late_right", right.schema]]);
+  const sides = new Map([
+    ["late_left", left.schema],
+    ["late_right", right.schema],
+  ]);
   const known = { parallelism: site.parallelism, inputs, output, updating: false, sides };
   return {
     ...unknown,

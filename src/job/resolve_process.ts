@@ -38,7 +38,8 @@ export function resolveProcess(spec: Sound<ProcessSpec>, site: Site): Resolution
   if (columns === undefined || site.problems.length > before) return unknown;
   const main = stream(columns);
   const inputs = knownInputs(site);
-  const sound = keyBy !== undefined && outputs !== undefined && spec.states !== undefined && spec.function !== undefined;
+  const sound =
+    keyBy !== undefined && outputs !== undefined && spec.states !== undefined && spec.function !== undefined;
   if (!sound || inputs === undefined) return { ...unknown, main };
   const times = site.inputs.map((one) => one.eventTime);
   if (times.some((one) => one.kind === "unknown")) return { ...unknown, main };

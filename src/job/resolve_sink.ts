@@ -4,7 +4,16 @@ import { columnIndex, type Schema } from "../batch/schema.ts";
 import { columnHint } from "../expression/check_expression.ts";
 import { show } from "../expression/problem.ts";
 import type { SinkConnectorSpec, SinkSpec, TableSinkSpec } from "./job_spec.ts";
-import { failed, type InputStream, inputOf, knownInputs, refuse, type Resolution, type Site, type Sound } from "./stream.ts";
+import {
+  failed,
+  type InputStream,
+  inputOf,
+  knownInputs,
+  refuse,
+  type Resolution,
+  type Site,
+  type Sound,
+} from "./stream.ts";
 
 export function resolveSink(spec: Sound<SinkSpec>, site: Site): Resolution {
   const before = site.problems.length;

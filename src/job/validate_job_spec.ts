@@ -56,9 +56,7 @@ export function checkJob(input: unknown, options: ValidationOptions = {}): Check
   const listed = isPlainObject(input) && Array.isArray(input["operators"]) ? (input["operators"] as unknown[]) : [];
   const unlisted = problems.some((one) => one.path === "operators" || one.path === "");
   const embedded = options.embedded === true;
-  const shaped = unlisted
-    ? []
-    : listed.map((one, at) => shapeOperator(one, `operators[${at}]`, embedded, problems));
+  const shaped = unlisted ? [] : listed.map((one, at) => shapeOperator(one, `operators[${at}]`, embedded, problems));
   const wiring = unlisted ? { order: [], inputs: [] } : wire(shaped, problems);
   const operators = resolveAll(
     shaped,

@@ -99,7 +99,9 @@ function resolveInput(
   if (sides.includes(side)) return { uid, position, output: side };
   const outputs = [uid, ...sides.map((one) => `${uid}#${one}`)];
   const article = /^[aeiou]/.test(kind) && kind !== "union" ? "an" : "a";
-  return refuse(`${oneOf(outputs)}: ${article} ${kind} has ${sides.length === 0 ? "no side output" : "no other outputs"}`);
+  return refuse(
+    `${oneOf(outputs)}: ${article} ${kind} has ${sides.length === 0 ? "no side output" : "no other outputs"}`,
+  );
 }
 
 function reportCycle(

@@ -104,30 +104,38 @@ const renamed =
     );
   });
 
-const branches = test("an output has the columns that any of its readers wants, a union those that it passes on", () => {
-  const job = orders();
-  // Without the processes, which may look at everything, nobody reads note and amount.
-  const gone = ["alerts", "alerts_out", "odd_out", "match", "match_out"];
-  const plan = planOf({ ...job, operators: job.operators.filter((one) => !gone.includes(String(one["uid"]))) });
-  equal(namesOf(nodeOf(plan, "orders", "source").output), ["time", "id", "customer"], "orders");
-  equal(namesOf(nodeOf(plan, "web", "source").output), ["customer", "id", "time"], "web");
-  const all = nodeOf(plan, "all", "union");
-  equal(namesOf(all.output), ["time", "id", "customer"], "union");
-  equal(
-    all.columns,
-    [
-      [0, 1, 2],
-      [2, 1, 0],
-    ],
-    "positions by input",
-  );
-  equal(namesOf(nodeOf(plan, "payments", "source").output), ["at", "order_id", "paid", "payer"], "payments");
-});
+const branches =
+  test("an output has the columns that any of its readers wants, a union those that it passes on", () => {
+    const job = orders();
+    // Without the processes, which may look at everything, nobody reads note and amount.
+    const gone = ["alerts", "alerts_out", "odd_out", "match", "match_out"];
+    const plan = planOf({ ...job, operators: job.operators.filter((one) => !gone.includes(String(one["uid"]))) });
+    equal(namesOf(nodeOf(plan, "orders", "source").output), ["time", "id", "customer"], "orders");
+    equal(namesOf(nodeOf(plan, "web", "source").output), ["customer", "id", "time"], "web");
+    const all = nodeOf(plan, "all", "union");
+    equal(namesOf(all.output), ["time", "id", "customer"], "union");
+    equal(
+      all.columns,
+      [
+        [0, 1, 2],
+        [2, 1, 0],
+      ],
+      "positions by input",
+    );
+    equal(namesOf(nodeOf(plan, "payments", "source").output), ["at", "order_id", "paid", "payer"], "payments");
+  });
 
 const nodes = test("joins, aggregates, top-N and processes get positions in their inputs", () => {
   const plan = planOf(orders());
   const paid = nodeOf(plan, "paid", "interval_join");
-  equal([paid.keyColumns, paid.timeColumns], [[[1], [1]], [0, 0]], "paid");
+  equal(
+    [paid.keyColumns, paid.timeColumns],
+    [
+      [[1], [1]],
+      [0, 0],
+    ],
+    "paid",
+  );
   equal(paid.columns[3], { name: "payer", input: 1, column: 3 }, "payer");
   equal([...paid.sides.keys()].sort(), ["late_left", "late_right"], "late rows");
   const totals = nodeOf(plan, "totals", "aggregate");

@@ -121,38 +121,44 @@ const parallelism = test("another parallelism cuts; without keys whole batches g
   equal(edgeTexts(plan), ["0 -> 1: a by turns ~", "1 -> 2: f by turns ~", "1 -> 3: f by turns"], "edges");
 });
 
-const shared = test("readers in one chain that want an output parted alike share an edge with the columns of both", () => {
-  const join = {
-    uid: "j",
-    kind: "join",
-    left: "a",
-    right: "a",
-    on: [{ left: "k", right: "k" }],
-    ttlMs: 5,
-    columns: { k: "left.k", v: "right.v" },
-  };
-  const plan = planOf(jobOf(2, [source("a"), join, sink("out", "j")]));
-  equal(edgeTexts(plan), ["0 -> 1: a by k ~"], "edges");
-  equal(
-    plan.edges[0]?.schema.map((column) => column.name),
-    ["time", "k", "v"],
-    "columns",
-  );
-  const { keyColumns, timeColumns, columns, inputs } = nodeOf(plan, "j", "join");
-  equal([keyColumns, timeColumns], [[[1], [1]], [0, 0]], "positions");
-  equal(columns[1], { name: "v", input: 1, column: 2 }, "v");
-  equal(
-    inputs.map((input) => input.edge),
-    [0, 0],
-    "both inputs",
-  );
-  const other = { ...join, on: [{ left: "k", right: "time" }] };
-  const columnsOf = { ...source("a"), schema: [...source("a").schema, { name: "at", type: "timestamp" }] };
-  const apart = planOf(
-    jobOf(2, [columnsOf, { ...other, on: [{ left: "time", right: "at" }] }, sink("out", "j")]),
-  );
-  equal(edgeTexts(apart), ["0 -> 1: a by time ~", "0 -> 1: a by at ~"], "another key, another edge");
-});
+const shared =
+  test("readers in one chain that want an output parted alike share an edge with the columns of both", () => {
+    const join = {
+      uid: "j",
+      kind: "join",
+      left: "a",
+      right: "a",
+      on: [{ left: "k", right: "k" }],
+      ttlMs: 5,
+      columns: { k: "left.k", v: "right.v" },
+    };
+    const plan = planOf(jobOf(2, [source("a"), join, sink("out", "j")]));
+    equal(edgeTexts(plan), ["0 -> 1: a by k ~"], "edges");
+    equal(
+      plan.edges[0]?.schema.map((column) => column.name),
+      ["time", "k", "v"],
+      "columns",
+    );
+    const { keyColumns, timeColumns, columns, inputs } = nodeOf(plan, "j", "join");
+    equal(
+      [keyColumns, timeColumns],
+      [
+        [[1], [1]],
+        [0, 0],
+      ],
+      "positions",
+    );
+    equal(columns[1], { name: "v", input: 1, column: 2 }, "v");
+    equal(
+      inputs.map((input) => input.edge),
+      [0, 0],
+      "both inputs",
+    );
+    const other = { ...join, on: [{ left: "k", right: "time" }] };
+    const columnsOf = { ...source("a"), schema: [...source("a").schema, { name: "at", type: "timestamp" }] };
+    const apart = planOf(jobOf(2, [columnsOf, { ...other, on: [{ left: "time", right: "at" }] }, sink("out", "j")]));
+    equal(edgeTexts(apart), ["0 -> 1: a by time ~", "0 -> 1: a by at ~"], "another key, another edge");
+  });
 
 const diamond = test("what would make a cycle of chains is cut as well", () => {
   const shape = { uid: "shape", kind: "project", input: "w", columns: { k: { col: "k" }, n: { col: "n" } } };
@@ -186,7 +192,9 @@ const updating = test("rows that take others back never part from them", () => {
   );
   equal(
     edgeTexts(planOf(jobOf(2, outs({ ...filter("f", "g"), parallelism: 3 }, sink("out", "f", upsert("k")))))),
-    ["0 -> 1: a by k", "1 -> 2: f by k -"].map((text, at) => (at === 0 ? text : "1 -> 2: g by k, n -")).concat("2 -> 3: f by k -"),
+    ["0 -> 1: a by k", "1 -> 2: f by k -"]
+      .map((text, at) => (at === 0 ? text : "1 -> 2: g by k, n -"))
+      .concat("2 -> 3: f by k -"),
     "equal rows go one way, and meet again at the table",
   );
 });

@@ -212,6 +212,116 @@ const sameJson = test("the builder gives exactly the JSON that can be posted", (
   equal(specOf(JSON.parse(JSON.stringify(built))), built, "the spec, as JSON and back");
 });
 
+const ordersBuilt = (): JobSpec => {
+  const j = build.job("orders");
+  const upsert = <const Key extends string>(name: string, ...primaryKey: Key[]) =>
+    build.table({ table: name, mode: "upsert", primaryKey });
+  const orders = j.source("orders", build.readLog("orders"), {
+    schema: { time: "timestamp", id: "i64", customer: "utf8", amount: "f64", note: "utf8?" },
+    eventTime: { column: "time", bound: { seconds: 1 }, idleTimeout: { seconds: 5 } },
+  });
+  const web = j.source("web", build.readLog("web"), {
+    schema: { customer: "utf8", id: "i64", time: "timestamp", note: "utf8?", amount: "f64" },
+    eventTime: { column: "time", bound: 0 },
+  });
+  const payments = j.source("payments", build.readLog("payments"), {
+    schema: { at: "timestamp", order_id: "i64", paid: "f64", payer: "utf8" },
+    eventTime: { column: "at", bound: { seconds: 1 } },
+  });
+  const all = orders.union("all", [web]);
+  const paid = all
+    .keyBy("id")
+    .intervalJoin("paid", payments.keyBy("order_id"), { lower: -1000, upper: { hours: 1 } }, (left, right) => ({
+      id: left.id,
+      customer: left.customer,
+      paid: right.paid,
+      payer: right.payer,
+    }));
+  const totals = paid
+    .keyBy("customer")
+    .aggregate("totals", { n: build.count(), total: build.sum("paid"), most: build.max("paid") });
+  totals
+    .keyBy("n")
+    .topN("best", { orderBy: [build.descending("total")], limit: 3, rank: "place" })
+    .sink("best_table", upsert("best", "n", "place"));
+  const sessions = all
+    .keyBy("customer")
+    .window("sessions", build.session({ minutes: 1 }), { orders: build.countDistinct("id") })
+    .sink("sessions_out", build.print());
+  const alerts = all.keyBy("customer").process("alerts", "alerts", {
+    columns: { customer: "utf8" },
+    states: { seen: { kind: "map", ttl: { seconds: 1 } } },
+    outputs: { odd: { why: "utf8?" } },
+    params: { least: 3 },
+  });
+  alerts.sink("alerts_out", build.ndjsonFiles({ directory: "alerts" }));
+  alerts.side("odd").sink("odd_out", build.ndjsonFiles({ directory: "odd" }));
+  paid
+    .side("late_left")
+    .keyBy("customer")
+    .connect(payments.keyBy("payer"))
+    .process("match", "match", { columns: { n: "i64" } })
+    .sink("match_out", build.table({ table: "matched", mode: "append" }));
+  totals
+    .sink("totals_table", upsert("totals", "customer"))
+    .keyBy("customer")
+    .join("enriched", paid.keyBy("payer"), { ttl: 1000 }, (left, right) => ({
+      customer: left.customer,
+      n: left.n,
+      id: right.id,
+    }))
+    .sink("enriched_table", upsert("enriched", "customer", "id"));
+  sessions
+    .side("late")
+    .keyBy("customer")
+    .window("hops", build.hopping({ minutes: 1 }, { seconds: 10 }), { n: build.count() })
+    .sink("hops_out", build.writeLog("hops"));
+  paid.side("late_right").sink("late_right", build.print());
+  return j.toSpec();
+};
+
+const everyOperator = test("the builder has every operator, side output and window", () => {
+  const wanted = orders();
+  // The builder unites streams of the very same columns.
+  Object.assign((wanted.operators[1] as { schema: object[] }).schema[3] as object, { nullable: true });
+  Object.assign((wanted.operators[1] as { schema: object[] }).schema[4] as object, { nullable: false });
+  const byUid = (spec: JobSpec) => spec.operators.toSorted((left, right) => (left.uid < right.uid ? -1 : 1));
+  equal(byUid(ordersBuilt()), byUid(specOf(wanted)), "operators");
+});
+
+const tuned = test("the builder sets parallelism, checkpoints and restarts", () => {
+  const spec = build
+    .job("tuned", {
+      parallelism: 4,
+      checkpoint: { interval: 500, timeout: { minutes: 1 }, minPause: 20, tolerableFailures: 3, retained: 5 },
+      restart: { strategy: "exponential", maxMs: 5000 },
+    })
+    .source("in", build.readLog("events"), { schema: { n: "i64" }, parallelism: 2 })
+    .filter("f", ({ n }) => n.gt(1), { parallelism: 3 })
+    .sink("out", build.print(), { parallelism: 1 })
+    .toSpec();
+  equal([spec.parallelism, ...spec.operators.map((one) => one.parallelism)], [4, 2, 3, 1], "parallelism");
+  equal(
+    spec.checkpoint,
+    { intervalMs: 500, timeoutMs: 60_000, minPauseMs: 20, tolerableFailures: 3, retained: 5 },
+    "checkpoint",
+  );
+  equal(spec.restart.strategy === "exponential" && spec.restart.maxMs, 5000, "restart");
+});
+
+const lonely = test("keys that have no partner in a join are refused", async () => {
+  const schema = { k: "i64", s: "utf8" } as const;
+  const j = build.job("lonely");
+  const left = j.source("a", build.readLog("a"), { schema });
+  const right = j.source("b", build.readLog("b"), { schema });
+  left
+    .keyBy("k", "s")
+    .join("j", right.keyBy("k"), { ttl: 5 }, (one) => ({ k: one.k }))
+    .sink("out", build.print());
+  const error = await rejects(() => j.toSpec(), "spec_invalid");
+  ok(error.message.includes("operators[2].on[1].right: found nothing"), error.message);
+});
+
 const expressionJson = test("expressions of the builder are JSON that keeps every value", () => {
   const built = build
     .job("all", { maxParallelism: 4, checkpoint: { interval: { seconds: 2 } }, restart: { strategy: "none" } })
@@ -287,6 +397,9 @@ export const cases: readonly Case[] = [
   prototypes,
   several,
   sameJson,
+  everyOperator,
+  tuned,
+  lonely,
   expressionJson,
   builderErrors,
 ];

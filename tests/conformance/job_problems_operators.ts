@@ -211,7 +211,9 @@ export const operators: readonly InvalidSpec[] = [
   {
     name: "a window is known",
     spec: change(3, { window: { kind: "tumblin", sizeMs: 1 } }),
-    problems: ['operators[3].window.kind: found "tumblin", expected "tumbling", "hopping" or "session"; did you mean "tumbling"?'],
+    problems: [
+      'operators[3].window.kind: found "tumblin", expected "tumbling", "hopping" or "session"; did you mean "tumbling"?',
+    ],
   },
   {
     name: "an offset is less than the size",

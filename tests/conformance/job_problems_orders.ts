@@ -45,7 +45,12 @@ const joins: readonly InvalidSpec[] = [
   },
   {
     name: "columns that join exist and have one type",
-    spec: change(4, { on: [{ left: "id", right: "payer" }, { left: "idd", right: "paid" }] }),
+    spec: change(4, {
+      on: [
+        { left: "id", right: "payer" },
+        { left: "idd", right: "paid" },
+      ],
+    }),
     problems: [
       'operators[4].on[0]: found "id" of type i64 and "payer" of type utf8, expected columns of one type',
       'operators[4].on[1].left: found "idd", expected a column of the input: "time", "id", "customer", "amount" or "note"; did you mean "id"?',

@@ -116,9 +116,7 @@ class View {
   }
 
   isRead(node: PlanNode, output: string): boolean {
-    return this.plan.nodes.some((one) =>
-      one.inputs.some((input) => input.uid === node.uid && input.output === output),
-    );
+    return this.plan.nodes.some((one) => one.inputs.some((input) => input.uid === node.uid && input.output === output));
   }
 
   wantsWatermarks(edge: number): boolean {

@@ -106,10 +106,12 @@ function propose(uid: string, streams: readonly string[], random: Prng): Proposa
 
 function proposeJoin(uid: string, left: string, right: string, random: Prng): Proposal {
   const columns = { k: "left.k", ...(random.chance(0.5) ? { s: "right.s", v: "left.v" } : {}) };
-  const on = [random.pick([
-    { left: "k", right: "k" },
-    { left: "s", right: "s" },
-  ])];
+  const on = [
+    random.pick([
+      { left: "k", right: "k" },
+      { left: "s", right: "s" },
+    ]),
+  ];
   const interval = random.chance(0.5);
   const how = interval ? { kind: "interval_join", lowerMs: 0, upperMs: 9 } : { kind: "join", ttlMs: 9 };
   const sides = interval ? ["late_left", "late_right"] : [];
