@@ -9,8 +9,10 @@
 
 import { join } from "node:path";
 import process from "node:process";
-import type { BlobStore, LogSink, MetadataStore, SqlDatabase } from "../../src/platform/ports.ts";
+import { leaseTimes } from "../../src/coordinator/lease.ts";
+import type { BlobStore, LeaseStore, LogSink, MetadataStore, SqlDatabase } from "../../src/platform/ports.ts";
 import { SqlBlobStore } from "../../src/platform/sql_blob_store.ts";
+import { SqlLeaseStore } from "../../src/platform/sql_lease_store.ts";
 import { SqlMetadataStore } from "../../src/platform/sql_metadata_store.ts";
 import { LibsqlDatabase } from "./libsql_database.ts";
 import { LibsqlServerDatabase } from "./libsql_server.ts";
@@ -38,12 +40,17 @@ export interface OpenStore {
   readonly database: SqlDatabase;
   readonly metadata: MetadataStore;
   readonly blobs: BlobStore;
+  /** For leases of that length: their calls wait neither for others nor longer than such a lease can. */
+  leases(ttlMs: number): LeaseStore;
   close(): Promise<void>;
 }
 
 export const STORE_TOKEN_DEFAULT = "env:MILLRACE_STORE_TOKEN";
 
-interface Closable extends SqlDatabase {
+/** A connection to the database, and more of them where calls must not wait for one another. */
+interface Connected {
+  readonly database: SqlDatabase;
+  another(timeoutMs: number): SqlDatabase;
   close(): Promise<void>;
 }
 
@@ -52,28 +59,47 @@ export async function openStore(
   options: StoreOptions & { readonly log: LogSink },
 ): Promise<OpenStore> {
   const { store, log } = options;
-  const database = store === undefined ? await openFile(directory, options) : await openServer(store, log);
+  const connected = store === undefined ? await openFile(directory, options) : await openServer(store, log);
+  const { database } = connected;
   try {
     const metadata = await SqlMetadataStore.open(database);
     const blobs = await SqlBlobStore.open(database);
-    return { database, metadata, blobs, close: () => database.close() };
+    await SqlLeaseStore.prepare(database);
+    return {
+      database,
+      metadata,
+      blobs,
+      leases: (ttlMs) => new SqlLeaseStore(connected.another(leaseTimes(ttlMs, 0).callMs)),
+      close: () => connected.close(),
+    };
   } catch (error) {
-    await database.close();
+    await connected.close();
     throw error;
   }
 }
 
-async function openFile(directory: string, { synchronous }: StoreOptions): Promise<Closable> {
-  return await LibsqlDatabase.open({
+async function openFile(directory: string, { synchronous }: StoreOptions): Promise<Connected> {
+  const database = await LibsqlDatabase.open({
     path: join(directory, "store.db"),
     lockPath: join(directory, "store.lock"),
     holderPath: join(directory, "holder.txt"),
     holder: `the ${detectRuntime().name} process ${process.pid} since ${new Date().toISOString()}`,
     synchronous: synchronous ?? "full",
   });
+  return { database, another: () => database, close: () => database.close() };
 }
 
-async function openServer({ token, ...store }: SharedStore, log: LogSink): Promise<Closable> {
+async function openServer({ token, ...store }: SharedStore, log: LogSink): Promise<Connected> {
   const secret = token === undefined ? readSecretIfAny(STORE_TOKEN_DEFAULT) : readSecret(token);
-  return await LibsqlServerDatabase.open({ ...store, token: secret, log });
+  const database = await LibsqlServerDatabase.open({ ...store, token: secret, log });
+  const more: LibsqlServerDatabase[] = [];
+  const another = (timeoutMs: number): SqlDatabase => {
+    const one = new LibsqlServerDatabase({ url: store.url, token: secret, timeoutMs, retryForMs: 0 });
+    more.push(one);
+    return one;
+  };
+  const close = async (): Promise<void> => {
+    for (const one of [...more, database]) await one.close();
+  };
+  return { database, another, close };
 }
