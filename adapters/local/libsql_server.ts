@@ -51,7 +51,8 @@ export class LibsqlServerDatabase implements SqlDatabase {
   readonly #retryForMs: number;
   readonly #closed = new Abort();
 
-  private constructor(options: LibsqlServerOptions) {
+  /** Makes no call yet. */
+  constructor(options: Omit<LibsqlServerOptions, "log" | "durability">) {
     this.url = serverAddress(options.url);
     this.#retryForMs = options.retryForMs ?? RETRY_FOR_MS;
     this.#hrana = new Hrana(this.url, options.token, options.timeoutMs ?? TIMEOUT_MS);

@@ -10,8 +10,10 @@
 import { join } from "node:path";
 import process from "node:process";
 import type { MessagePort } from "node:worker_threads";
-import type { BlobStore, LogSink, MetadataStore, SqlDatabase } from "../../src/platform/ports.ts";
+import { leaseTimes } from "../../src/coordinator/lease.ts";
+import type { BlobStore, LeaseStore, LogSink, MetadataStore, SqlDatabase } from "../../src/platform/ports.ts";
 import { SqlBlobStore } from "../../src/platform/sql_blob_store.ts";
+import { SqlLeaseStore } from "../../src/platform/sql_lease_store.ts";
 import { SqlMetadataStore } from "../../src/platform/sql_metadata_store.ts";
 import { connectedDatabase, LibsqlDatabase } from "./libsql_database.ts";
 import { LibsqlServerDatabase } from "./libsql_server.ts";
@@ -41,6 +43,8 @@ export interface OpenStore {
   readonly blobs: BlobStore;
   /** For one other thread of this process: what `openShare` opens the same store with. */
   share(): StoreShare;
+  /** For leases of that length: their calls wait neither for others nor longer than such a lease can. */
+  leases(ttlMs: number): LeaseStore;
   close(): Promise<void>;
 }
 
@@ -51,41 +55,51 @@ export type StoreShare =
 
 export const STORE_TOKEN_DEFAULT = "env:MILLRACE_STORE_TOKEN";
 
-interface OpenDatabase {
-  readonly database: SqlDatabase & { close(): Promise<void> };
+/** A connection to the database, and more of them where calls must not wait for one another. */
+interface Connected {
+  readonly database: SqlDatabase;
   readonly share: OpenStore["share"];
+  another(timeoutMs: number): SqlDatabase;
+  close(): Promise<void>;
 }
+
+type Stores = Pick<OpenStore, "database" | "metadata" | "blobs">;
 
 export async function openStore(
   directory: string,
   options: StoreOptions & { readonly log: LogSink },
 ): Promise<OpenStore> {
   const { store, log } = options;
-  const { database, share } = store === undefined ? await openFile(directory, options) : await openServer(store, log);
+  const connected = store === undefined ? await openFile(directory, options) : await openServer(store, log);
+  const { database, share } = connected;
   try {
-    return { ...(await storesOn(database)), share, close: () => database.close() };
+    const stores = await storesOn(database);
+    await SqlLeaseStore.prepare(database);
+    return {
+      ...stores,
+      share,
+      leases: (ttlMs) => new SqlLeaseStore(connected.another(leaseTimes(ttlMs, 0).callMs)),
+      close: () => connected.close(),
+    };
   } catch (error) {
-    await database.close();
+    await connected.close();
     throw error;
   }
 }
 
 /** In the thread that was given the share. */
-export async function openShare(
-  share: StoreShare,
-  log: LogSink,
-): Promise<Pick<OpenStore, "database" | "metadata" | "blobs">> {
+export async function openShare(share: StoreShare, log: LogSink): Promise<Stores> {
   if (share.kind === "file") return await storesOn(connectedDatabase(share.path, share.port));
   return await storesOn((await openServer(share.store, log)).database);
 }
 
-const storesOn = async (database: SqlDatabase): Promise<Pick<OpenStore, "database" | "metadata" | "blobs">> => ({
+const storesOn = async (database: SqlDatabase): Promise<Stores> => ({
   database,
   metadata: await SqlMetadataStore.open(database),
   blobs: await SqlBlobStore.open(database),
 });
 
-async function openFile(directory: string, { synchronous }: StoreOptions): Promise<OpenDatabase> {
+async function openFile(directory: string, { synchronous }: StoreOptions): Promise<Connected> {
   const path = join(directory, "store.db");
   const database = await LibsqlDatabase.open({
     path,
@@ -94,12 +108,22 @@ async function openFile(directory: string, { synchronous }: StoreOptions): Promi
     holder: `the ${detectRuntime().name} process ${process.pid} since ${new Date().toISOString()}`,
     synchronous: synchronous ?? "full",
   });
-  return { database, share: () => ({ kind: "file", path, port: database.connection() }) };
+  const share = (): StoreShare => ({ kind: "file", path, port: database.connection() });
+  return { database, share, another: () => database, close: () => database.close() };
 }
 
-async function openServer(store: SharedStore, log: LogSink): Promise<OpenDatabase> {
+async function openServer(store: SharedStore, log: LogSink): Promise<Connected> {
   const { token, ...address } = store;
   const secret = token === undefined ? readSecretIfAny(STORE_TOKEN_DEFAULT) : readSecret(token);
   const database = await LibsqlServerDatabase.open({ ...address, token: secret, log });
-  return { database, share: () => ({ kind: "server", store }) };
+  const more: LibsqlServerDatabase[] = [];
+  const another = (timeoutMs: number): SqlDatabase => {
+    const one = new LibsqlServerDatabase({ url: store.url, token: secret, timeoutMs, retryForMs: 0 });
+    more.push(one);
+    return one;
+  };
+  const close = async (): Promise<void> => {
+    for (const one of [...more, database]) await one.close();
+  };
+  return { database, share: () => ({ kind: "server", store }), another, close };
 }

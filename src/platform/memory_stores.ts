@@ -20,7 +20,8 @@ export function compareUtf8(left: string, right: string): number {
 
 export class MemoryMetadataStore implements MetadataStore {
   readonly #values = new Map<string, Bytes>();
-  readonly #counters = new Map<string, number>();
+  /** Open to the leases beside it, whose epochs are counters. */
+  readonly counters: Map<string, number> = new Map();
 
   async commit(guards: readonly Guard[], ops: readonly StoreOp[]): Promise<CommitOutcome> {
     for (const op of ops) {
@@ -32,10 +33,10 @@ export class MemoryMetadataStore implements MetadataStore {
     if (broken >= 0) return { kind: "refused", guard: broken };
     for (const op of ops) {
       if (op.kind === "put") this.#values.set(op.key, op.value.slice());
-      else if (op.kind === "put_counter") this.#counters.set(op.key, op.value);
+      else if (op.kind === "put_counter") this.counters.set(op.key, op.value);
       else {
         this.#values.delete(op.key);
-        this.#counters.delete(op.key);
+        this.counters.delete(op.key);
       }
     }
     return { kind: "committed" };
@@ -49,9 +50,9 @@ export class MemoryMetadataStore implements MetadataStore {
       case "equals":
         return value !== undefined && equalBytes(value, guard.value);
       case "counter_at_most":
-        return (this.#counters.get(guard.key) ?? 0) <= guard.value;
+        return (this.counters.get(guard.key) ?? 0) <= guard.value;
       case "counter_is":
-        return (this.#counters.get(guard.key) ?? 0) === guard.value;
+        return (this.counters.get(guard.key) ?? 0) === guard.value;
     }
   }
 
@@ -60,7 +61,7 @@ export class MemoryMetadataStore implements MetadataStore {
   }
 
   async getCounter(key: string): Promise<number> {
-    return this.#counters.get(key) ?? 0;
+    return this.counters.get(key) ?? 0;
   }
 
   async list(

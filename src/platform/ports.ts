@@ -94,6 +94,42 @@ export interface MetadataStore {
   ): Promise<readonly MetadataEntry[]>;
 }
 
+/**
+ * Leases on the store's own clock: whether one has run out is decided by no other clock. Each call is atomic, and a
+ * resolved change is durable. The epoch is the counter `leaseEpochKey(name)` of the MetadataStore beside it, so that
+ * a commit can be guarded by it. A lease gives liveness only: a holder may be paused between any look at it and an
+ * act, so every act is fenced inside the store that it changes.
+ */
+export interface LeaseStore {
+  read(name: string): Promise<LeaseRecord>;
+  /**
+   * Takes a lease that is free, has run out, or is this holder's already, and whose epoch is `claim.epoch`; the epoch
+   * becomes one more. False: refused, and nothing changed.
+   */
+  take(claim: LeaseClaim): Promise<boolean>;
+  /** Lets the lease run for `ttlMs` from now; false where another has taken it, or it was released. */
+  renew(claim: LeaseClaim): Promise<boolean>;
+  /** Frees the lease at once; false where it is not this holder's. The epoch stays. */
+  release(claim: LeaseClaim): Promise<boolean>;
+}
+
+export interface LeaseClaim {
+  readonly name: string;
+  /** Unique to one life of one process. */
+  readonly holder: string;
+  readonly epoch: number;
+  readonly ttlMs: number;
+}
+
+export interface LeaseRecord {
+  /** 0 where nobody ever held it; goes up at every take. */
+  readonly epoch: number;
+  /** Empty where it is free. */
+  readonly holder: string;
+  /** By the store's clock; 0 where it is free or has run out. */
+  readonly remainingMs: number;
+}
+
 export interface MetadataEntry {
   readonly key: string;
   readonly value: Bytes;

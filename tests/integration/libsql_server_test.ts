@@ -68,7 +68,7 @@ async function seenBroken(breakIt: () => unknown): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-const TOPICS = "stores,platform_sql";
+const TOPICS = "stores,platform_sql,lease";
 for (const [runtime, [name, ...args]] of Object.entries(runtimeCommands)) {
   test(`the shared cases hold over a libSQL server on ${runtime}`, async () => {
     const command = join(rootPath, "node_modules", ".bin", name as string);
