@@ -131,13 +131,12 @@ export function wrongKeyed(): void {
   source.keyBy("origin").join("j", right.keyBy("code"), { ttl: 1 }, (_, other) => ({ x: other.origin }));
   // @ts-expect-error a column of one side has a type
   source.keyBy("origin").join("j", right.keyBy("code"), { ttl: 1 }, () => ({ one: "left.origin" }));
+  const windowed = source.keyBy("origin").window("w", build.session(5), { n: build.count() });
   // @ts-expect-error a window has no such output
-  source.keyBy("origin").window("w", build.session(5), { n: build.count() }).side("odd");
+  windowed.side("odd");
+  const processed = source.keyBy("origin").process("p", "f", { columns: { n: "i64" } });
   // @ts-expect-error no such side output
-  source
-    .keyBy("origin")
-    .process("p", "f", { columns: { n: "i64" } })
-    .side("odd");
+  processed.side("odd");
   // @ts-expect-error no such type
   source.keyBy("origin").process("p", "f", { columns: { n: "int" } });
   // @ts-expect-error no such restart strategy
