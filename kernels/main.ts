@@ -13,3 +13,5 @@ export { mr_window_completed } from "./window/panes";
 export { mr_window_fire } from "./window/fire";
 export { mr_window_gather_begin, mr_window_gather_all, mr_window_gather_next, mr_window_restore } from "./window/gather";
 export { mr_expression_run, mr_filter } from "./expression/run";
+export { mr_router_create, mr_router_add_key, mr_router_set_target, mr_router_free } from "./exchange/router";
+export { mr_router_scatter } from "./exchange/scatter";

@@ -8,7 +8,7 @@ import type { LogStore } from "../../src/connectors/log_store.ts";
 import { printSink } from "../../src/connectors/print_sink.ts";
 import { tableSink } from "../../src/connectors/table_sink.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
-import type { SinkNode, SourceNode } from "../../src/graph/plan.ts";
+import { sinkInput, sinkInput, type SinkNode, type SourceNode } from "../../src/graph/plan.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 
 export function workerConnectors(platform: Platform, logs: LogStore): ConnectorFactory {
@@ -26,7 +26,8 @@ export function workerConnectors(platform: Platform, logs: LogStore): ConnectorF
       }
     },
     sink: (node) => {
-      const { connector, input: schema } = node;
+      const { connector } = node;
+      const { schema } = sinkInput(node);
       switch (connector.kind) {
         case "table":
           if (connector.database !== undefined) throw unavailable(node, "a table without `database`");

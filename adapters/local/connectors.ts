@@ -12,7 +12,7 @@ import { parquetFileSource } from "../../src/connectors/parquet_file_source.ts";
 import { printSink } from "../../src/connectors/print_sink.ts";
 import { tableSink } from "../../src/connectors/table_sink.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
-import type { SinkNode, SourceNode } from "../../src/graph/plan.ts";
+import { sinkInput, type SinkNode, type SourceNode } from "../../src/graph/plan.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Files } from "../../src/platform/ports.ts";
 
@@ -44,7 +44,8 @@ export function localConnectors({ platform, logs, memory = new Map() }: Connecto
       }
     },
     sink: (node) => {
-      const { connector, input: schema } = node;
+      const { connector } = node;
+      const { schema } = sinkInput(node);
       switch (connector.kind) {
         case "table":
           if (connector.database !== undefined) throw unknownDatabase(node, connector.database);

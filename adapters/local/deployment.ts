@@ -11,11 +11,12 @@ import { Engine } from "../../src/engine/engine.ts";
 import { SqlLogDirectory } from "../../src/log/log_directory.ts";
 import { logStoreOf } from "../../src/log/log_store.ts";
 import type { Console, LogLevel, StageObserver } from "../../src/platform/ports.ts";
-import type { TaskOptions } from "../../src/task/task.ts";
+import { defaultTaskOptions, type TaskOptions } from "../../src/task/task.ts";
 import { localConnectors } from "./connectors.ts";
 import { openLog, terminal } from "./log_sink.ts";
 import type { StoreOptions } from "./open_store.ts";
 import { type LocalPlatform, openLocalPlatform } from "./platform.ts";
+import { ThreadTasks } from "./threads/thread_tasks.ts";
 
 export interface DeploymentOptions extends StoreOptions {
   /** Where the store lives, unless a server has it, and the log; made where it is missing. */
@@ -57,9 +58,19 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
     const builtIn = localConnectors({ platform, logs: logStoreOf(logs), memory });
     const connectors = options.connectors?.(builtIn) ?? builtIn;
     const embedded = memory.size > 0;
+    // Connectors and inputs of the embedding program live in this thread alone.
+    const threads = options.connectors === undefined && !embedded;
+    const tasks = new ThreadTasks({
+      platform,
+      logs: logStoreOf(logs),
+      fileRoots: options.fileRoots,
+      task: { ...defaultTaskOptions, ...options.task },
+      observed: options.stages !== undefined,
+    });
     const engine = new Engine(platform, {
       connectors,
       embedded,
+      ...(threads ? { tasks } : {}),
       ...(options.task === undefined ? {} : { task: options.task }),
     });
     const close = async (): Promise<void> => {

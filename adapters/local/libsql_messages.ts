@@ -1,6 +1,7 @@
 // What the thread that owns the libSQL file and the rest of the process say to each other.
 // Errors travel as plain facts: a class does not survive the way between threads.
 
+import type { MessagePort } from "node:worker_threads";
 import type { SqlRow, SqlStatement } from "../../src/platform/ports.ts";
 
 export interface LibsqlOptions {
@@ -19,6 +20,13 @@ export type LibsqlRequest =
   | { readonly id: number; readonly kind: "batch"; readonly statements: readonly SqlStatement[] }
   | { readonly id: number; readonly kind: "query"; readonly statement: SqlStatement }
   | { readonly id: number; readonly kind: "close" };
+
+/** From now on requests of another thread come over this port; it is not answered. */
+export interface LibsqlAttach {
+  readonly id: typeof STARTED_ID;
+  readonly kind: "attach";
+  readonly port: MessagePort;
+}
 
 /** What went wrong, as SQLite names it (`SQLITE_FULL`), or one of ours (`LOCKED`, `PRAGMA`, `UNKNOWN`). */
 export interface LibsqlFailure {

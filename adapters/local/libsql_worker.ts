@@ -7,10 +7,11 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { type Client, createClient, type InValue, type ResultSet, type Transaction } from "@libsql/client/sqlite3";
 import type { SqlRow, SqlStatement, SqlValue } from "../../src/platform/ports.ts";
 import {
+  type LibsqlAttach,
   type LibsqlFailure,
   type LibsqlOptions,
   type LibsqlReply,
@@ -144,12 +145,16 @@ async function answer(store: Store, request: LibsqlRequest, moved: ArrayBuffer[]
 try {
   const store = await open();
   let last: Promise<void> = Promise.resolve();
-  port.on("message", (request: LibsqlRequest) => {
-    last = last.then(async () => {
-      const moved: ArrayBuffer[] = [];
-      port.postMessage(await answer(store, request, moved), moved);
+  const serve = (from: MessagePort): void => {
+    from.on("message", (request: LibsqlRequest | LibsqlAttach) => {
+      if (request.kind === "attach") return serve(request.port);
+      last = last.then(async () => {
+        const moved: ArrayBuffer[] = [];
+        from.postMessage(await answer(store, request, moved), moved);
+      });
     });
-  });
+  };
+  serve(port);
   port.postMessage({ id: STARTED_ID, kind: "done" } satisfies LibsqlReply);
 } catch (error) {
   port.postMessage({ id: STARTED_ID, kind: "failed", failure: failureOf(error) } satisfies LibsqlReply);

@@ -9,12 +9,13 @@
 
 import { join } from "node:path";
 import process from "node:process";
+import type { MessagePort } from "node:worker_threads";
 import { leaseTimes } from "../../src/coordinator/lease.ts";
 import type { BlobStore, LeaseStore, LogSink, MetadataStore, SqlDatabase } from "../../src/platform/ports.ts";
 import { SqlBlobStore } from "../../src/platform/sql_blob_store.ts";
 import { SqlLeaseStore } from "../../src/platform/sql_lease_store.ts";
 import { SqlMetadataStore } from "../../src/platform/sql_metadata_store.ts";
-import { LibsqlDatabase } from "./libsql_database.ts";
+import { connectedDatabase, LibsqlDatabase } from "./libsql_database.ts";
 import { LibsqlServerDatabase } from "./libsql_server.ts";
 import { detectRuntime } from "./runtime.ts";
 import { readSecret, readSecretIfAny } from "./secrets.ts";
@@ -40,19 +41,29 @@ export interface OpenStore {
   readonly database: SqlDatabase;
   readonly metadata: MetadataStore;
   readonly blobs: BlobStore;
+  /** For one other thread of this process: what `openShare` opens the same store with. */
+  share(): StoreShare;
   /** For leases of that length: their calls wait neither for others nor longer than such a lease can. */
   leases(ttlMs: number): LeaseStore;
   close(): Promise<void>;
 }
+
+/** A file has one thread that owns it, and others are connected with it; to a server each thread connects by itself. */
+export type StoreShare =
+  | { readonly kind: "file"; readonly path: string; readonly port: MessagePort }
+  | { readonly kind: "server"; readonly store: SharedStore };
 
 export const STORE_TOKEN_DEFAULT = "env:MILLRACE_STORE_TOKEN";
 
 /** A connection to the database, and more of them where calls must not wait for one another. */
 interface Connected {
   readonly database: SqlDatabase;
+  readonly share: OpenStore["share"];
   another(timeoutMs: number): SqlDatabase;
   close(): Promise<void>;
 }
+
+type Stores = Pick<OpenStore, "database" | "metadata" | "blobs">;
 
 export async function openStore(
   directory: string,
@@ -60,15 +71,13 @@ export async function openStore(
 ): Promise<OpenStore> {
   const { store, log } = options;
   const connected = store === undefined ? await openFile(directory, options) : await openServer(store, log);
-  const { database } = connected;
+  const { database, share } = connected;
   try {
-    const metadata = await SqlMetadataStore.open(database);
-    const blobs = await SqlBlobStore.open(database);
+    const stores = await storesOn(database);
     await SqlLeaseStore.prepare(database);
     return {
-      database,
-      metadata,
-      blobs,
+      ...stores,
+      share,
       leases: (ttlMs) => new SqlLeaseStore(connected.another(leaseTimes(ttlMs, 0).callMs)),
       close: () => connected.close(),
     };
@@ -78,20 +87,35 @@ export async function openStore(
   }
 }
 
+/** In the thread that was given the share. */
+export async function openShare(share: StoreShare, log: LogSink): Promise<Stores> {
+  if (share.kind === "file") return await storesOn(connectedDatabase(share.path, share.port));
+  return await storesOn((await openServer(share.store, log)).database);
+}
+
+const storesOn = async (database: SqlDatabase): Promise<Stores> => ({
+  database,
+  metadata: await SqlMetadataStore.open(database),
+  blobs: await SqlBlobStore.open(database),
+});
+
 async function openFile(directory: string, { synchronous }: StoreOptions): Promise<Connected> {
+  const path = join(directory, "store.db");
   const database = await LibsqlDatabase.open({
-    path: join(directory, "store.db"),
+    path,
     lockPath: join(directory, "store.lock"),
     holderPath: join(directory, "holder.txt"),
     holder: `the ${detectRuntime().name} process ${process.pid} since ${new Date().toISOString()}`,
     synchronous: synchronous ?? "full",
   });
-  return { database, another: () => database, close: () => database.close() };
+  const share = (): StoreShare => ({ kind: "file", path, port: database.connection() });
+  return { database, share, another: () => database, close: () => database.close() };
 }
 
-async function openServer({ token, ...store }: SharedStore, log: LogSink): Promise<Connected> {
+async function openServer(store: SharedStore, log: LogSink): Promise<Connected> {
+  const { token, ...address } = store;
   const secret = token === undefined ? readSecretIfAny(STORE_TOKEN_DEFAULT) : readSecret(token);
-  const database = await LibsqlServerDatabase.open({ ...store, token: secret, log });
+  const database = await LibsqlServerDatabase.open({ ...address, token: secret, log });
   const more: LibsqlServerDatabase[] = [];
   const another = (timeoutMs: number): SqlDatabase => {
     const one = new LibsqlServerDatabase({ url: store.url, token: secret, timeoutMs, retryForMs: 0 });
@@ -101,5 +125,5 @@ async function openServer({ token, ...store }: SharedStore, log: LogSink): Promi
   const close = async (): Promise<void> => {
     for (const one of [...more, database]) await one.close();
   };
-  return { database, another, close };
+  return { database, share: () => ({ kind: "server", store }), another, close };
 }

@@ -1,12 +1,14 @@
 // The gateway to an engine of the same process.
 
+import { present } from "../base/assert.ts";
 import { hexOf, utf8 } from "../base/bytes.ts";
 import type { JobId } from "../base/ids.ts";
 import type { CheckpointEntry, CheckpointHistory } from "../coordinator/checkpoint_history.ts";
 import type { Engine, JobView } from "../engine/engine.ts";
-import type { ChainPlan, JobPlan } from "../graph/plan.ts";
+import type { JobPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
 import type { JobSpec } from "../job/job_spec.ts";
+import type { JobProgress } from "../engine/job_progress.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { TaskCounters } from "../protocol/snapshot.ts";
 import type { TaskProgress } from "../task/task.ts";
@@ -86,25 +88,35 @@ function jobFacts(platform: Platform, view: JobView, plan: JobPlan, counters: Ta
     restartsTotal: view.restartsTotal,
     maxParallelism: plan.maxParallelism,
     error: view.error === null ? null : { code: view.error.code, message: view.error.message, where: view.error.where },
-    chain: chainFacts(platform, plan),
+    chains: chainFacts(platform, plan, progress),
     counters,
     task: progress === undefined ? null : taskFacts(progress),
     checkpoints: checkpoints === undefined ? null : checkpointFacts(checkpoints),
   };
 }
 
-function chainFacts(platform: Platform, plan: JobPlan): ChainFacts {
-  const { source, operators, sinks } = plan.chains[0] as ChainPlan;
-  const digest = platform.digest.sha256();
-  digest.update(utf8(source.uid));
-  return {
-    id: hexOf(digest.finish()).slice(0, 32),
-    operators: [source, ...operators, ...sinks].map((node) => ({
+function chainFacts(platform: Platform, plan: JobPlan, progress: JobProgress | undefined): readonly ChainFacts[] {
+  const ids = plan.chains.map((chain) => {
+    const digest = platform.digest.sha256();
+    digest.update(utf8(present(chain.nodes[0], "the first operator of a chain").uid));
+    return hexOf(digest.finish()).slice(0, 32);
+  });
+  return plan.chains.map((chain) => ({
+    id: ids[chain.id] as string,
+    parallelism: chain.parallelism,
+    inputs: plan.edges
+      .filter((edge) => edge.to.chain === chain.id)
+      .map((edge) => ({ id: ids[edge.from.chain] as string, partition: edge.partition.kind })),
+    operators: chain.nodes.map((node) => ({
       uid: node.uid,
       kind: node.kind,
       connector: node.kind === "source" || node.kind === "sink" ? node.connector.kind : null,
     })),
-  };
+    subtasks: Array.from({ length: chain.parallelism }, (_none, subtask) => {
+      const seen = progress?.tasks.find(({ task }) => task.chain === chain.id && task.subtask === subtask);
+      return seen === undefined ? null : taskFacts(seen.progress);
+    }),
+  }));
 }
 
 const taskFacts = (progress: TaskProgress): TaskFacts => ({
@@ -114,7 +126,13 @@ const taskFacts = (progress: TaskProgress): TaskFacts => ({
   stateEntries: progress.stateEntries,
   rowsScanned: Number(progress.rowsScanned),
   rowsAggregated: Number(progress.rowsAggregated),
+  rowsIn: progress.counters.rowsIn,
+  rowsOut: progress.counters.rowsOut,
+  rowsTaken: progress.rowsTaken,
+  rowsSent: progress.rowsSent,
   busyMs: progress.busyMs,
+  idleMs: progress.idleMs,
+  backpressuredMs: progress.backpressuredMs,
 });
 
 const checkpointFacts = (history: CheckpointHistory): CheckpointFacts => ({

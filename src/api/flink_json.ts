@@ -3,7 +3,7 @@
 
 import type { JobStatus } from "../coordinator/job_state.ts";
 import { isTerminal } from "../coordinator/job_state.ts";
-import type { CheckpointFact, JobFacts, SavepointRecord } from "./gateway.ts";
+import type { ChainFacts, CheckpointFact, JobFacts, SavepointRecord, TaskFacts } from "./gateway.ts";
 
 const STATUSES: readonly JobStatus[] = [
   "INITIALIZING",
@@ -47,8 +47,10 @@ const TASK_STATUSES = [
 const endTimeOf = (job: JobFacts): number => (isTerminal(job.status) ? job.changedAtMs : -1);
 const durationOf = (job: JobFacts): number => (isTerminal(job.status) ? job.changedAtMs : job.nowMs) - job.createdAtMs;
 
-const countsOf = (status: string): Record<string, number> =>
-  Object.fromEntries(TASK_STATUSES.map((one) => [one, one === status ? 1 : 0]));
+const countsOf = (status: string, count: number): Record<string, number> =>
+  Object.fromEntries(TASK_STATUSES.map((one) => [one, one === status ? count : 0]));
+
+const tasksOf = (job: JobFacts): number => job.chains.reduce((sum, one) => sum + one.parallelism, 0);
 
 export const statusLine = (job: JobFacts) => ({ id: job.jobId, status: job.status });
 
@@ -60,7 +62,7 @@ export const jobOverview = (job: JobFacts) => ({
   "end-time": endTimeOf(job),
   duration: durationOf(job),
   "last-modification": job.changedAtMs,
-  tasks: { total: 1, ...lowerCased(countsOf(TASK_STATUS[job.status])) },
+  tasks: { total: tasksOf(job), ...lowerCased(countsOf(TASK_STATUS[job.status], tasksOf(job))) },
 });
 
 const lowerCased = (counts: Record<string, number>): Record<string, number> =>
@@ -85,15 +87,27 @@ export function clusterOverview(jobs: readonly JobFacts[], version: string, runt
   };
 }
 
-const chainName = (job: JobFacts): string =>
-  job.chain.operators
+const chainName = (chain: ChainFacts): string =>
+  chain.operators
     .map(({ uid, kind }) => (kind === "source" ? `Source: ${uid}` : kind === "sink" ? `Sink: ${uid}` : uid))
     .join(" -> ");
 
 export function jobPlan(job: JobFacts) {
-  const description = chainName(job);
-  const node = { id: job.chain.id, parallelism: 1, operator: "", operator_strategy: "", description, inputs: [] };
-  return { jid: job.jobId, name: job.name, type: "STREAMING", nodes: [{ ...node, optimizer_properties: {} }] };
+  const nodes = job.chains.map((chain) => ({
+    id: chain.id,
+    parallelism: chain.parallelism,
+    operator: "",
+    operator_strategy: "",
+    description: chainName(chain),
+    inputs: chain.inputs.map(({ id, partition }, num) => ({
+      num,
+      id,
+      ship_strategy: partition === "hash" ? "HASH" : "REBALANCE",
+      exchange: "pipelined_bounded",
+    })),
+    optimizer_properties: {},
+  }));
+  return { jid: job.jobId, name: job.name, type: "STREAMING", nodes };
 }
 
 export function jobDetails(job: JobFacts) {
@@ -112,8 +126,8 @@ export function jobDetails(job: JobFacts) {
     maxParallelism: job.maxParallelism,
     now: job.nowMs,
     timestamps,
-    vertices: [vertexOf(job)],
-    "status-counts": countsOf(TASK_STATUS[job.status]),
+    vertices: job.chains.map((chain) => vertexOf(job, chain)),
+    "status-counts": countsOf(TASK_STATUS[job.status], job.chains.length),
     plan: jobPlan(job),
     // Beyond Flink: what is known of this job that Flink has no field for.
     millrace: {
@@ -127,32 +141,35 @@ export function jobDetails(job: JobFacts) {
   };
 }
 
-function vertexOf(job: JobFacts) {
-  const { counters, task, chain } = job;
-  const busyMs = Math.round(task?.busyMs ?? 0);
+function vertexOf(job: JobFacts, chain: ChainFacts) {
+  const known = chain.subtasks.filter((one) => one !== null);
+  const sum = (of: (one: TaskFacts) => number): number => known.reduce((total, one) => total + of(one), 0);
+  const complete = known.length === chain.parallelism;
   return {
     id: chain.id,
-    name: chainName(job),
+    name: chainName(chain),
     maxParallelism: job.maxParallelism,
-    parallelism: 1,
+    parallelism: chain.parallelism,
     status: TASK_STATUS[job.status],
     "start-time": job.createdAtMs,
     "end-time": endTimeOf(job),
     duration: durationOf(job),
-    tasks: countsOf(TASK_STATUS[job.status]),
+    tasks: countsOf(TASK_STATUS[job.status], chain.parallelism),
     metrics: {
       "read-bytes": 0,
       "read-bytes-complete": false,
       "write-bytes": 0,
       "write-bytes-complete": false,
-      "read-records": counters?.rowsIn ?? 0,
-      "read-records-complete": counters !== null,
-      "write-records": counters?.rowsOut ?? 0,
-      "write-records-complete": counters !== null,
-      "accumulated-backpressured-time": 0,
-      "accumulated-idle-time": 0,
-      "accumulated-busy-time": busyMs,
+      "read-records": sum((one) => one.rowsIn + one.rowsTaken),
+      "read-records-complete": complete,
+      "write-records": sum((one) => one.rowsOut + one.rowsSent),
+      "write-records-complete": complete,
+      "accumulated-backpressured-time": Math.round(sum((one) => one.backpressuredMs)),
+      "accumulated-idle-time": Math.round(sum((one) => one.idleMs)),
+      "accumulated-busy-time": Math.round(sum((one) => one.busyMs)),
     },
+    // Beyond Flink: each subtask at one look, so that skew shows.
+    millrace: { subtasks: chain.subtasks },
   };
 }
 
@@ -162,7 +179,7 @@ export function checkpointStatistics(job: JobFacts) {
   const { completed: completedCount, failed: failedCount } = job.checkpoints ?? { completed: 0, failed: 0 };
   const latest = (status: CheckpointFact["status"]) => {
     const found = history.findLast((one) => one.status === status);
-    return found === undefined ? null : checkpointEntry(found);
+    return found === undefined ? null : checkpointEntry(found, tasksOf(job));
   };
   return {
     counts: {
@@ -178,11 +195,11 @@ export function checkpointStatistics(job: JobFacts) {
       end_to_end_duration: summaryOf(completed.map((one) => one.durationMs)),
     },
     latest: { completed: latest("COMPLETED"), savepoint: null, failed: latest("FAILED"), restored: null },
-    history: history.map(checkpointEntry).reverse(),
+    history: history.map((one) => checkpointEntry(one, tasksOf(job))).reverse(),
   };
 }
 
-function checkpointEntry(one: CheckpointFact) {
+function checkpointEntry(one: CheckpointFact, tasks: number) {
   return {
     id: one.checkpoint,
     status: one.status,
@@ -193,8 +210,8 @@ function checkpointEntry(one: CheckpointFact) {
     checkpointed_size: one.deltaBytes,
     state_size: one.fullBytes,
     end_to_end_duration: Math.round(one.durationMs),
-    num_subtasks: 1,
-    num_acknowledged_subtasks: one.status === "COMPLETED" ? 1 : 0,
+    num_subtasks: tasks,
+    num_acknowledged_subtasks: one.status === "COMPLETED" ? tasks : 0,
     sync_duration: one.gatherMs,
     async_duration: one.uploadMs,
     rows: one.deltaRows,
@@ -228,7 +245,7 @@ export function jobExceptions(job: JobFacts) {
     exceptionName,
     stacktrace,
     timestamp: job.changedAtMs,
-    taskName: chainName(job),
+    taskName: job.chains.map(chainName).join(", "),
     failureLabels: {},
     concurrentExceptions: [],
   });

@@ -46,7 +46,7 @@ export interface JobFacts {
   readonly startedFrom: string | null;
   readonly error: StoredError | null;
   /** What runs fused in one task. */
-  readonly chain: ChainFacts;
+  readonly chains: readonly ChainFacts[];
   readonly counters: TaskCounters | null;
   /** Null where this process has not run the job. */
   readonly task: TaskFacts | null;
@@ -54,8 +54,13 @@ export interface JobFacts {
 }
 
 export interface ChainFacts {
-  /** 32 hex digits, as Flink's vertices have; the same for the same source uid. */
+  /** 32 hex digits, as Flink's vertices have; the same for the same uid of the chain's first operator. */
   readonly id: string;
+  readonly parallelism: number;
+  /** Ids of the chains that it reads from, and how their rows are spread. */
+  readonly inputs: readonly { readonly id: string; readonly partition: "hash" | "rebalance" }[];
+  /** By subtask; null where nothing is known of it. */
+  readonly subtasks: readonly (TaskFacts | null)[];
   readonly operators: readonly { readonly uid: string; readonly kind: string; readonly connector: string | null }[];
 }
 
@@ -67,7 +72,15 @@ export interface TaskFacts {
   readonly stateEntries: number;
   readonly rowsScanned: number;
   readonly rowsAggregated: number;
+  /** Rows that sources read and sinks were handed, since the job's first start. */
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  /** Rows that came and went between tasks, since the task was made. */
+  readonly rowsTaken: number;
+  readonly rowsSent: number;
   readonly busyMs: number;
+  readonly idleMs: number;
+  readonly backpressuredMs: number;
 }
 
 export interface CheckpointFacts {

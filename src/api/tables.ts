@@ -3,7 +3,7 @@
 
 import { type MillraceError, userError } from "../base/errors.ts";
 import { columnIndex, type DataType } from "../batch/schema.ts";
-import type { JobPlan } from "../graph/plan.ts";
+import { type JobPlan, sinkInput } from "../graph/plan.ts";
 import type { SqlDatabase, SqlValue } from "../platform/ports.ts";
 import type { TableCell, TableFacts, TablePage, TableQuery } from "./gateway.ts";
 
@@ -12,7 +12,7 @@ export function tablesOf(jobId: string, plan: JobPlan): TableFacts[] {
   for (const node of plan.nodes) {
     if (node.kind !== "sink" || node.connector.kind !== "table" || node.connector.database !== undefined) continue;
     const { table, mode, primaryKey } = node.connector;
-    const columns = node.input.map(({ name, type }) => ({ name, type }));
+    const columns = sinkInput(node).schema.map(({ name, type }) => ({ name, type }));
     found.push({ table, jobId, sink: node.uid, mode, primaryKey, columns });
   }
   return found;

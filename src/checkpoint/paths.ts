@@ -5,6 +5,7 @@
 //              job/<job>/latest                             { branch, checkpoint } to go on from
 //              job/<job>/claimant                           16 random bytes of the runner that claimed last
 //              savepoint/<savepoint>                        savepoint records
+//              import/<job>                                 state is being copied in for a job that is not recorded yet
 //   counters   job/<job>/generation                         fences every effect of older incarnations
 //   blobs      job/<job>/part/<branch>/<generation>-<checkpoint>-<digest>
 //              savepoint/<savepoint>                        the savepoint file
@@ -17,6 +18,7 @@ const padded = (value: number): string => String(value).padStart(PAD, "0");
 export const JOBS_PREFIX = "jobs/";
 const JOB_PREFIX = "job/";
 export const SAVEPOINT_PREFIX = "savepoint/";
+export const IMPORT_PREFIX = "import/";
 
 export const jobKey = (job: JobId): string => `${JOBS_PREFIX}${job}`;
 export const generationKey = (job: JobId): string => `${JOB_PREFIX}${job}/generation`;
@@ -26,6 +28,7 @@ export const manifestPrefix = (job: JobId): string => `${JOB_PREFIX}${job}/manif
 export const manifestKey = (job: JobId, branch: BranchId, checkpoint: CheckpointId): string =>
   `${manifestPrefix(job)}${branch}/${padded(checkpoint)}`;
 export const partPrefix = (job: JobId): string => `${JOB_PREFIX}${job}/part/`;
+export const importKey = (job: JobId): string => `${IMPORT_PREFIX}${job}`;
 export const savepointKey = (savepoint: string): string => `${SAVEPOINT_PREFIX}${savepoint}`;
 
 /** Content-addressed within the incarnation and checkpoint that wrote it: a name is never reused for other bytes. */

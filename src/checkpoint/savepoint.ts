@@ -6,7 +6,7 @@ import type { RecordBatch } from "../batch/record_batch.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { SourceSnapshot, TaskCounters } from "../protocol/snapshot.ts";
 
-export const SAVEPOINT_FORMAT = 1;
+export const SAVEPOINT_FORMAT = 2;
 export const SAVEPOINT_MAGIC = "millrace-savepoint";
 export const SAVEPOINT_BYTES_MAX = 1024 * 1024 * 1024;
 
@@ -22,10 +22,13 @@ export interface SavepointHeader {
   readonly counters: TaskCounters;
 }
 
-export interface SavepointOperator {
+/** One table of one operator, of all its subtasks together. */
+export interface SavepointState {
   readonly uid: string;
+  readonly state: string;
   readonly schema: Schema;
-  readonly scalars: PlainData;
+  /** One a subtask, the same count for every table of an operator. */
+  readonly scalars: readonly PlainData[];
   /** Ordered by key group; the first column is `key_group`. */
   readonly batches: readonly RecordBatch[];
 }
@@ -33,7 +36,7 @@ export interface SavepointOperator {
 export interface Savepoint {
   readonly header: SavepointHeader;
   readonly sources: readonly SourceSnapshot[];
-  readonly operators: readonly SavepointOperator[];
+  readonly states: readonly SavepointState[];
 }
 
 /** One verified payload with the byte at which its item begins. */

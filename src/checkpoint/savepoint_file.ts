@@ -6,25 +6,31 @@
 //   header      { kind: "header", magic, format, savepoint, jobId, jobName, branch, checkpoint, createdAtMs,
 //                 maxParallelism, inputEnded, counters }
 //   source      { kind: "source", uid, splits: [{ id, detail, position, finished, timestampMax }] }      one a source
-//   operator    { kind: "operator", uid, schema: [{ name, type, nullable }], scalars, rows }            one an operator
-//   key_group   { kind: "key_group", keyGroup, rows, columns: [{ values, validity, bytes }] }    follow their operator
+//   state       { kind: "state", uid, state, schema: [{ name, type, nullable }], scalars: […], rows }   one a table
+//   key_group   { kind: "key_group", keyGroup, rows, columns: [{ values, validity, bytes }] }       follow their table
 //   end         { kind: "end", items, digest }      digest = SHA-256 over the digests of all items before it
 //
-// Columns are RFC 8746 typed arrays in the layout of `RecordBatch`: i64 and timestamp sint64, f64 float64, bool a
-// bitmap, utf8 sint32 offsets with the text in `bytes`. Nothing is pending in a savepoint: it is written after the
-// commits of its checkpoint are recorded.
+// An operator has a section "state" for each of its tables. `scalars` are the small values beside the rows, one entry for
+// each subtask that ran the operator; the rows are those of all of them. Columns are RFC 8746 typed arrays in the layout of
+// `RecordBatch`: i64 and timestamp sint64, f64 float64, bool a bitmap, utf8 sint32 offsets with the text in `bytes`.
+// Nothing is pending in a savepoint: it is written after the commits of its checkpoint are recorded.
 //
 // Invariant: `readSavepoint` accepts a file only when every digest, count, length and range in it holds.
 
 import { cborItemLength, decodeCbor, encodeCbor } from "../base/cbor.ts";
 import { type Bytes, concatBytes, equalBytes } from "../base/bytes.ts";
-import type { PlainData } from "../base/plain.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
-import type { Schema } from "../batch/schema.ts";
 import type { Digest } from "../platform/ports.ts";
 import type { SourceSnapshot } from "../protocol/snapshot.ts";
-import { corrupt, type ItemPayload, type Savepoint, SAVEPOINT_FORMAT, SAVEPOINT_MAGIC } from "./savepoint.ts";
-import { readHeader, readKeyGroup, readOperator, readSource } from "./savepoint_sections.ts";
+import {
+  corrupt,
+  type ItemPayload,
+  type Savepoint,
+  SAVEPOINT_FORMAT,
+  SAVEPOINT_MAGIC,
+  type SavepointState,
+} from "./savepoint.ts";
+import { readHeader, readKeyGroup, readSource, readState } from "./savepoint_sections.ts";
 import { columnsOf, splitByKeyGroup } from "./savepoint_columns.ts";
 
 class SequenceWriter {
@@ -58,9 +64,9 @@ export function writeSavepoint(savepoint: Savepoint, digest: Digest): Bytes {
   const writer = new SequenceWriter(digest);
   writer.add({ kind: "header", magic: SAVEPOINT_MAGIC, format: SAVEPOINT_FORMAT, ...savepoint.header });
   for (const { uid, splits } of savepoint.sources) writer.add({ kind: "source", uid, splits });
-  for (const { uid, schema, scalars, batches } of savepoint.operators) {
+  for (const { uid, state, schema, scalars, batches } of savepoint.states) {
     const rows = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
-    writer.add({ kind: "operator", uid, schema, scalars, rows });
+    writer.add({ kind: "state", uid, state, schema, scalars, rows });
     for (const group of splitByKeyGroup(batches)) {
       const columns = columnsOf(group.batch);
       writer.add({ kind: "key_group", keyGroup: group.keyGroup, rows: group.batch.rowCount, columns });
@@ -74,21 +80,25 @@ export function readSavepoint(bytes: Uint8Array, digest: Digest, where: string):
   const payloads = readItems(bytes, digest, where);
   const header = readHeader(payloads[0] as ItemPayload, where);
   const sources: SourceSnapshot[] = [];
-  const operators: { uid: string; schema: Schema; scalars: PlainData; rows: number; batches: RecordBatch[] }[] = [];
+  const states: (Omit<SavepointState, "batches"> & { readonly rows: number; readonly batches: RecordBatch[] })[] = [];
   let lastKeyGroup = -1;
   for (const item of payloads.slice(1)) {
     switch (item.kind) {
-      case "source":
-        if (operators.length > 0) throw corrupt(where, item.at, "a source after an operator");
-        sources.push(readSource(item, where));
+      case "source": {
+        if (states.length > 0) throw corrupt(where, item.at, "a source after a state");
+        const source = readSource(item, where);
+        if (sources.some((one) => one.uid === source.uid)) throw corrupt(where, item.at, "a source twice");
+        sources.push(source);
         break;
-      case "operator":
-        operators.push({ ...readOperator(item, where), batches: [] });
+      }
+      case "state":
+        states.push({ ...readState(item, header.maxParallelism, where), batches: [] });
+        checkBesideOthers(states, item.at, where);
         lastKeyGroup = -1;
         break;
       case "key_group": {
-        const owner = operators.at(-1);
-        if (owner === undefined) throw corrupt(where, item.at, "a key group without an operator");
+        const owner = states.at(-1);
+        if (owner === undefined) throw corrupt(where, item.at, "a key group without a state");
         const { keyGroup, batch } = readKeyGroup(item, owner.schema, header.maxParallelism, where);
         if (keyGroup <= lastKeyGroup) throw corrupt(where, item.at, "key groups out of order");
         lastKeyGroup = keyGroup;
@@ -99,11 +109,25 @@ export function readSavepoint(bytes: Uint8Array, digest: Digest, where: string):
         throw corrupt(where, item.at, `an unexpected section "${item.kind.slice(0, 40)}"`);
     }
   }
-  for (const { uid, rows, batches } of operators) {
-    const found = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
-    if (found !== rows) throw corrupt(where, 0, `operator ${uid} has ${found} rows where it announces ${rows}`);
+  return { header, sources, states: states.map((one) => withoutCount(one, where)) };
+}
+
+function withoutCount(one: SavepointState & { readonly rows: number }, where: string): SavepointState {
+  const { rows, ...state } = one;
+  const found = state.batches.reduce((sum, batch) => sum + batch.rowCount, 0);
+  if (found === rows) return state;
+  throw corrupt(where, 0, `state "${state.state}" of ${state.uid} has ${found} rows where it announces ${rows}`);
+}
+
+/** The newest one is no second table of its name, and has as many scalars as its operator's other tables. */
+function checkBesideOthers(states: readonly Omit<SavepointState, "batches">[], at: number, where: string): void {
+  const newest = states.at(-1);
+  for (const one of states.slice(0, -1)) {
+    if (one.uid !== newest?.uid) continue;
+    if (one.state === newest.state) throw corrupt(where, at, `the state "${one.state}" of ${one.uid} twice`);
+    const counts = [one.scalars.length, newest.scalars.length];
+    if (counts[0] !== counts[1]) throw corrupt(where, at, `states of ${one.uid} of ${counts.join(" and ")} subtasks`);
   }
-  return { header, sources, operators };
 }
 
 function readItems(bytes: Uint8Array, digest: Digest, where: string): ItemPayload[] {

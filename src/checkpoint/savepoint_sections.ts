@@ -44,10 +44,6 @@ class SectionReader {
     const value = this.#item.value[name];
     return Array.isArray(value) ? value : this.fail(`"${name}" is no list`);
   }
-  plain(name: string): PlainData {
-    const value = this.#item.value[name];
-    return isPlain(value) ? value : this.fail(`"${name}" is no plain data`);
-  }
   record(value: unknown, what: string): Readonly<Record<string, unknown>> {
     if (value === null || typeof value !== "object" || Array.isArray(value) || ArrayBuffer.isView(value)) {
       return this.fail(`${what} is no map`);
@@ -112,13 +108,15 @@ export function readSource(item: ItemPayload, where: string): SourceSnapshot {
     }
     return { id: asSplitId(id), detail, position, finished, timestampMax };
   });
+  const ids = new Set(splits.map((split) => split.id));
+  if (ids.size !== splits.length) read.fail("a split twice");
   return { uid: asOperatorUid(read.text("uid")), splits };
 }
 
 const isInt64 = (text: string): boolean =>
   /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 
-export function readOperator(item: ItemPayload, where: string) {
+export function readState(item: ItemPayload, maxParallelism: number, where: string) {
   const read: SectionReader = new SectionReader(item, where);
   const listed = read.list("schema");
   if (listed.length === 0 || listed.length > COLUMNS_MAX) read.fail(`a schema of ${listed.length} columns`);
@@ -131,7 +129,11 @@ export function readOperator(item: ItemPayload, where: string) {
   });
   const [first] = schema;
   if (first?.name !== "key_group" || first.type !== "i64") read.fail("the first column is not the key group");
-  return { uid: read.text("uid"), schema, scalars: read.plain("scalars"), rows: read.count("rows") };
+  const scalars = read.list("scalars");
+  if (scalars.length === 0 || scalars.length > maxParallelism) read.fail(`scalars of ${scalars.length} subtasks`);
+  if (!isPlain(scalars)) return read.fail('"scalars" is no plain data');
+  const [uid, state, rows] = [read.text("uid"), read.text("state"), read.count("rows")];
+  return { uid, state, schema, scalars: scalars as readonly PlainData[], rows };
 }
 
 export function readKeyGroup(

@@ -8,7 +8,7 @@ import { userError } from "../base/errors.ts";
 import { LINE_BYTES_MAX } from "../base/limits.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import type { Schema } from "../batch/schema.ts";
-import type { SinkNode } from "../graph/plan.ts";
+import { sinkInput, type SinkNode } from "../graph/plan.ts";
 import type { LogStore } from "./log_store.ts";
 import type { SinkConnector, SinkWriter } from "./sink.ts";
 import { StagedLines } from "./staged_lines.ts";
@@ -25,7 +25,7 @@ export function logSink(store: LogStore, node: SinkNode): SinkConnector {
   const { name } = spec;
   return {
     guarantee: "exactly_once",
-    writer: () => new LogSinkWriter(name, node.input),
+    writer: () => new LogSinkWriter(name, sinkInput(node).schema),
     prepare: (scope) => store.prepareCommits(name, scope),
     commit: (scope, committables) =>
       store.commit(

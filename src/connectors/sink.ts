@@ -7,6 +7,7 @@
 //   and rows change in one transaction of the target (or under a name that makes replay harmless).
 // - A commit by an older generation than the target has seen is refused with `fenced`.
 
+import { assert } from "../base/assert.ts";
 import type { BranchId, CheckpointId, Generation, JobId, OperatorUid } from "../base/ids.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 
@@ -17,9 +18,18 @@ export interface CommitScope {
   readonly generation: Generation;
 }
 
+/** Byte strings that one subtask may stage for one sink and checkpoint. */
+const COMMITTABLES_MAX = 1_000_000;
+
+/** What subtask `subtask` stages as its `count`-th is known by this number, whoever commits it after a restart. */
+export function committableIndex(subtask: number, count: number): number {
+  assert(count < COMMITTABLES_MAX, "a subtask stages less than a million byte strings between two barriers");
+  return subtask * COMMITTABLES_MAX + count;
+}
+
 export interface Committable {
   readonly checkpoint: CheckpointId;
-  /** Counts from 0 within (branch, sink, checkpoint). */
+  /** Unique within (branch, sink, checkpoint): see `committableIndex`. */
   readonly index: number;
   readonly bytes: Uint8Array;
 }

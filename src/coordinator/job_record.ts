@@ -1,10 +1,12 @@
 // The stored record of a job: what must be known to list it, and to start it again after everything is gone.
 
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
-import { corruptionError } from "../base/errors.ts";
+import { asMillraceError, corruptionError, type MillraceError } from "../base/errors.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { BranchId, JobId } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
+import { JOBS_PREFIX } from "../checkpoint/paths.ts";
+import type { MetadataStore } from "../platform/ports.ts";
 import type { JobStatus } from "./job_state.ts";
 
 export interface StoredError {
@@ -33,7 +35,8 @@ export const encodeJobRecord = (record: JobRecord): Bytes => encodeCbor(record);
 
 export function decodeJobRecord(bytes: Uint8Array, where: string): JobRecord {
   const found = decodeCbor(bytes, where) as Partial<JobRecord> | null;
-  if (found?.format !== 1 || typeof found.jobId !== "string" || typeof found.status !== "string") {
+  const { format, jobId, status, branch } = found ?? {};
+  if (format !== 1 || typeof jobId !== "string" || typeof status !== "string" || typeof branch !== "string") {
     throw corruptionError(
       "job_record_corrupt",
       where,
@@ -41,4 +44,26 @@ export function decodeJobRecord(bytes: Uint8Array, where: string): JobRecord {
     );
   }
   return found as JobRecord;
+}
+
+/** A record that this version of Millrace cannot read: it is listed and left alone, and keeps no other job waiting. */
+export interface BrokenJob {
+  readonly jobId: string;
+  readonly error: MillraceError;
+}
+
+/** Every job that the store knows. */
+export async function listJobRecords(
+  metadata: MetadataStore,
+): Promise<{ readonly records: readonly JobRecord[]; readonly broken: readonly BrokenJob[] }> {
+  const records: JobRecord[] = [];
+  const broken: BrokenJob[] = [];
+  for (const { key, value } of await metadata.list(JOBS_PREFIX)) {
+    try {
+      records.push(decodeJobRecord(value, key));
+    } catch (thrown) {
+      broken.push({ jobId: key.slice(JOBS_PREFIX.length), error: asMillraceError(thrown, key) });
+    }
+  }
+  return { records, broken };
 }

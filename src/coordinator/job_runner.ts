@@ -1,16 +1,27 @@
 // The workflow round the pure coordinator: it feeds events to `step` one at a time and carries the effects out.
 // Results of I/O come back as events; nothing here decides anything.
 
-import { asMillraceError, type MillraceError } from "../base/errors.ts";
-import type { CheckpointId } from "../base/ids.ts";
+import { asMillraceError, externalError, type MillraceError } from "../base/errors.ts";
+import { asCheckpointId, type CheckpointId } from "../base/ids.ts";
+import type { Manifest } from "../checkpoint/manifest.ts";
 import { Abort } from "../platform/abort.ts";
 import { AlarmClock } from "../platform/alarm_clock.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Deployment, FromTask, ToTask } from "../protocol/messages.ts";
+import { type Deployment, type FromTask, type TaskAddress, taskKey, type ToTask } from "../protocol/messages.ts";
+import type { SourceSnapshot } from "../protocol/snapshot.ts";
 import { CheckpointHistory } from "./checkpoint_history.ts";
+import { distribute, distributeSplits } from "./distribution.ts";
 import type { JobRecord } from "./job_record.ts";
-import { type CoordinatorConfig, isTerminal, type JobEffect, type JobEvent, type JobState } from "./job_state.ts";
-import { JobStore } from "./job_store.ts";
+import {
+  type CoordinatorConfig,
+  isTerminal,
+  type JobEffect,
+  type JobEvent,
+  type JobState,
+  type RestorePoint,
+} from "./job_state.ts";
+import { collectionOf, JobStore } from "./job_store.ts";
+import type { JobLayout } from "./layout.ts";
 import { initialJobState, step } from "./step.ts";
 
 /** One running task as the coordinator sees it: messages in, an end. */
@@ -23,6 +34,9 @@ export interface TaskHandle {
 export interface JobRunnerHooks {
   /** Makes a task that speaks through `outbox`; never throws (failures are `failed` messages). */
   readonly deploy: (deployment: Deployment, outbox: (message: FromTask) => void) => TaskHandle;
+  /** The splits of every source, for a job of which nothing was ever published. */
+  readonly enumerate: () => Promise<readonly SourceSnapshot[]>;
+  /** Rejects where the savepoint could not be written; it is refused then. */
   readonly exportSavepoint: (savepoint: string, store: JobStore, checkpoint: CheckpointId) => Promise<void>;
   readonly refuseSavepoint: (savepoint: string, error: MillraceError) => Promise<void>;
   readonly onChange: (runner: JobRunner) => void;
@@ -39,20 +53,30 @@ export class JobRunner {
   readonly #alarm: AlarmClock;
   readonly #events: JobEvent[] = [];
   #state: JobState;
-  #task: TaskHandle | undefined;
+  readonly #layout: JobLayout;
+  readonly #tasks = new Map<string, TaskHandle>();
+  /** Those that are being destroyed. */
+  readonly #leaving = new Map<string, Promise<void>>();
   #stepping = false;
   #halted = false;
   readonly #halting = new Abort();
   #unrecorded = false;
   #recording = false;
-  #gone: Promise<unknown> = Promise.resolve();
+  #publishing: Promise<void> = Promise.resolve();
   readonly #background = new Set<Promise<void>>();
 
-  constructor(platform: Platform, record: JobRecord, config: CoordinatorConfig, hooks: JobRunnerHooks) {
+  constructor(
+    platform: Platform,
+    record: JobRecord,
+    layout: JobLayout,
+    config: CoordinatorConfig,
+    hooks: JobRunnerHooks,
+  ) {
     this.platform = platform;
+    this.#layout = layout;
     this.#hooks = hooks;
     const { jobId, branch, restartsTotal } = record;
-    this.#state = { ...initialJobState(jobId, branch, config), restartsTotal };
+    this.#state = { ...initialJobState(jobId, branch, this.#layout, config), restartsTotal };
     this.store = new JobStore(platform, record);
     this.history = new CheckpointHistory();
     this.#alarm = new AlarmClock(platform.clock, platform.timers, () => this.dispatch({ kind: "tick" }));
@@ -79,7 +103,7 @@ export class JobRunner {
     this.#halted = true;
     this.#halting.abort("the runner is halted");
     this.#alarm.stop();
-    await this.#task?.destroy();
+    await Promise.allSettled([...this.#tasks.values()].map((task) => task.destroy()));
     await Promise.allSettled([...this.#background]);
   }
 
@@ -105,13 +129,13 @@ export class JobRunner {
       case "claim":
         return this.#inBackground(this.#claim());
       case "deploy":
-        this.#task = this.#hooks.deploy(effect.deployment, (message) => this.dispatch({ kind: "task", message }));
-        return;
+        return this.#deploy(effect.deployment);
       case "send":
-        this.#task?.deliver(effect.message);
+        this.#tasks.get(taskKey(effect.task))?.deliver(effect.message);
         return;
       case "publish":
-        return this.#inBackground(this.#publish(effect));
+        this.#publishing = this.#publish(effect);
+        return this.#inBackground(this.#publishing);
       case "export":
         return this.#inBackground(this.#export(effect.checkpoint, effect.savepoints));
       case "refuse_savepoints":
@@ -119,8 +143,8 @@ export class JobRunner {
         return;
       case "collect_garbage":
         return this.#inBackground(this.#collectGarbage());
-      case "destroy_task":
-        return this.#inBackground(this.#destroyTask());
+      case "destroy_tasks":
+        return this.#inBackground(this.#destroyTasks(effect.tasks));
       case "record_status":
         this.#unrecorded = true;
         if (!this.#recording) this.#inBackground(this.#recordStatus());
@@ -131,9 +155,17 @@ export class JobRunner {
       case "checkpoint_done":
         this.history.completed(effect.checkpoint, effect.completedAtMs, this.platform.clock.nowMs());
         return;
+      case "checkpoint_unchanged":
+        this.history.unchanged();
+        return;
       case "checkpoint_failed":
         return this.#checkpointFailed(effect);
     }
+  }
+
+  #deploy(deployment: Deployment): void {
+    const task = this.#hooks.deploy(deployment, (message) => this.dispatch({ kind: "task", message }));
+    this.#tasks.set(taskKey(deployment.task), task);
   }
 
   #checkpointFailed({ checkpoint, error }: Extract<JobEffect, { kind: "checkpoint_failed" }>): void {
@@ -179,10 +211,24 @@ export class JobRunner {
     const { generation } = this.#state;
     try {
       const claim = await this.store.claim(this.#state);
-      this.dispatch(claim.kind === "fenced" ? { ...claim, generation } : { kind: "claimed", ...claim.claimed });
+      if (claim.kind === "fenced") this.dispatch({ ...claim, generation });
+      else {
+        const restore = await this.#restorePoint(claim.claimed.manifest);
+        this.dispatch({ kind: "claimed", generation: claim.claimed.generation, branch: claim.claimed.branch, restore });
+      }
     } catch (thrown) {
       this.dispatch({ kind: "claim_failed", error: asMillraceError(thrown, `job ${this.#state.jobId}`) });
     }
+  }
+
+  /** The splits are fixed here; they become durable with the first manifest, and until then nothing is committed. */
+  async #restorePoint(manifest: Manifest | undefined): Promise<RestorePoint> {
+    if (manifest === undefined) {
+      const restores = distributeSplits(this.#layout, await this.#hooks.enumerate());
+      return { checkpoint: asCheckpointId(0), ended: false, tasks: undefined, restores };
+    }
+    const { checkpoint, ended, tasks } = manifest;
+    return { checkpoint, ended, tasks, restores: distribute(this.#layout, checkpoint, tasks) };
   }
 
   async #publish(effect: Extract<JobEffect, { kind: "publish" }>): Promise<void> {
@@ -190,6 +236,9 @@ export class JobRunner {
     try {
       this.platform.stages.enter("publishing", { checkpoint });
       const outcome = await this.store.publish(effect);
+      if (outcome === "superseded") {
+        throw externalError("checkpoint_superseded", `checkpoint ${checkpoint}`, "the job was claimed anew meanwhile");
+      }
       this.dispatch(
         outcome === "published" ? { kind: "published", generation, checkpoint } : { kind: "fenced", generation },
       );
@@ -201,27 +250,47 @@ export class JobRunner {
 
   async #export(checkpoint: CheckpointId, savepoints: readonly string[]): Promise<void> {
     const release = this.store.pin(checkpoint);
+    let error: MillraceError | undefined;
     try {
-      for (const savepoint of savepoints) await this.#hooks.exportSavepoint(savepoint, this.store, checkpoint);
+      for (const savepoint of savepoints) error = (await this.#exportOne(checkpoint, savepoint)) ?? error;
     } finally {
       release();
+    }
+    this.dispatch({ kind: "exported", checkpoint, error });
+    // What only the export kept from being collected when the job ended.
+    if (isTerminal(this.#state.status)) await this.#collectGarbage();
+  }
+
+  async #exportOne(checkpoint: CheckpointId, savepoint: string): Promise<MillraceError | undefined> {
+    try {
+      await this.#hooks.exportSavepoint(savepoint, this.store, checkpoint);
+      return undefined;
+    } catch (thrown) {
+      const error = asMillraceError(thrown, `savepoint ${savepoint}`);
+      this.#inBackground(this.#hooks.refuseSavepoint(savepoint, error));
+      return error;
     }
   }
 
   async #collectGarbage(): Promise<void> {
+    // A checkpoint that is still being published when the job ends could name what is about to be deleted.
+    if (isTerminal(this.#state.status)) await this.#publishing;
+    if (this.#state.status === "SUSPENDED") return;
     this.platform.stages.enter("collecting", {});
-    await this.store.collectGarbage(this.#state);
+    await this.store.collectGarbage(collectionOf(this.#state));
   }
 
-  async #destroyTask(): Promise<void> {
-    const task = this.#task;
-    this.#task = undefined;
-    const destroyed = task?.destroy();
-    // One that an earlier call is still destroying counts as well.
-    const all = Promise.allSettled([this.#gone, destroyed]);
-    this.#gone = all;
-    await all;
-    this.dispatch({ kind: "task_gone" });
-    await destroyed;
+  async #destroyTasks(tasks: readonly TaskAddress[]): Promise<void> {
+    const keys = tasks.map(taskKey);
+    for (const key of keys) {
+      const task = this.#tasks.get(key);
+      if (task === undefined) continue;
+      this.#tasks.delete(key);
+      this.#leaving.set(key, task.destroy());
+    }
+    const outcomes = await Promise.allSettled(keys.map((key) => this.#leaving.get(key)));
+    for (const key of keys) this.#leaving.delete(key);
+    this.dispatch({ kind: "tasks_gone", tasks });
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 }

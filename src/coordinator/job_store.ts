@@ -4,7 +4,7 @@
 import { assert } from "../base/assert.ts";
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
 import { type Bytes, equalBytes } from "../base/bytes.ts";
-import { corruptionError } from "../base/errors.ts";
+import { corruptionError, externalError } from "../base/errors.ts";
 import { asGeneration, type BranchId, type CheckpointId, type Generation, type JobId } from "../base/ids.ts";
 import { decideGarbage } from "../checkpoint/garbage.ts";
 import { decodeManifest, encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
@@ -19,17 +19,28 @@ import {
 } from "../checkpoint/paths.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Guard, StoreOp } from "../platform/ports.ts";
-import type { Deployment } from "../protocol/messages.ts";
 import type { TaskSnapshot } from "../protocol/snapshot.ts";
 import { encodeJobRecord, type JobRecord } from "./job_record.ts";
-import type { JobState, JobStatus } from "./job_state.ts";
-
-const MANIFESTS_RETAINED = 2;
+import { isTerminal, type JobState, type JobStatus } from "./job_state.ts";
+import { oldestGeneration } from "./tasks.ts";
 
 export interface Claimed {
   readonly generation: Generation;
   readonly branch: BranchId;
-  readonly restore: Deployment["restore"];
+  /** Undefined: nothing was ever published. */
+  readonly manifest: Manifest | undefined;
+}
+
+/** What garbage collection must know of the job besides what is stored. */
+export interface Collection {
+  readonly generation: Generation;
+  /** Of which tasks live; beyond `generation`: none does. */
+  readonly oldest: number;
+  readonly branch: BranchId;
+  /** Checkpoints that are not committed yet, and may have to be exported. */
+  readonly needed: readonly CheckpointId[];
+  readonly retained: number;
+  readonly keepParts: boolean;
 }
 
 interface Latest {
@@ -81,10 +92,7 @@ export class JobStore {
     }
     this.#record = record;
     const manifest = await this.latestManifest();
-    if (manifest === undefined)
-      return { kind: "claimed", claimed: { generation, branch: record.branch, restore: undefined } };
-    const { branch, checkpoint, snapshot } = manifest;
-    return { kind: "claimed", claimed: { generation, branch, restore: { checkpoint, snapshot } } };
+    return { kind: "claimed", claimed: { generation, branch: manifest?.branch ?? record.branch, manifest } };
   }
 
   async #isClaimant(): Promise<boolean> {
@@ -92,18 +100,22 @@ export class JobStore {
     return last !== undefined && equalBytes(last, this.#claimant);
   }
 
-  /** Makes the checkpoint exist, or finds that a newer generation has taken over. */
+  /**
+   * Makes the checkpoint exist, or finds that a newer generation has taken over: that of somebody else, or, where a
+   * claim of this runner was reported as failed after it had taken effect, its own.
+   */
   async publish(one: {
     readonly checkpoint: CheckpointId;
     readonly generation: Generation;
     readonly branch: BranchId;
-    readonly snapshot: TaskSnapshot;
-  }): Promise<"published" | "fenced"> {
-    const { branch, checkpoint, generation, snapshot } = one;
+    readonly ended: boolean;
+    readonly tasks: readonly TaskSnapshot[];
+  }): Promise<"published" | "superseded" | "fenced"> {
+    const { branch, checkpoint, generation, ended, tasks } = one;
     const key = manifestKey(this.jobId, branch, checkpoint);
     const takenAtMs = this.#platform.clock.nowMs();
     const head = { format: MANIFEST_FORMAT, jobId: this.jobId, branch, checkpoint, generation, takenAtMs } as const;
-    const value = encodeManifest({ ...head, parent: null, snapshot });
+    const value = encodeManifest({ ...head, parent: null, ended, tasks });
     const outcome = await this.#platform.metadata.commit(
       [this.#guard(generation), { kind: "absent", key }],
       [
@@ -113,7 +125,7 @@ export class JobStore {
     );
     if (outcome.kind === "committed") return "published";
     assert(outcome.guard === 0, "under its own generation a checkpoint is published once");
-    return "fenced";
+    return (await this.#isClaimant()) ? "superseded" : "fenced";
   }
 
   async latest(): Promise<Latest | undefined> {
@@ -152,7 +164,7 @@ export class JobStore {
     };
   }
 
-  async collectGarbage(state: JobState): Promise<void> {
+  async collectGarbage(of: Collection): Promise<void> {
     const { metadata, blobs } = this.#platform;
     // The order matters: each read sees at least what the one before it was decided by. Parts first, so that none
     // that is written meanwhile is taken for garbage; then the newest checkpoint; then every manifest, it included.
@@ -160,21 +172,23 @@ export class JobStore {
     const latest = await this.latest();
     if (latest === undefined) return;
     const entries = await metadata.list(manifestPrefix(this.jobId));
-    const pinned = [...this.#pins.keys()].map((one) => manifestKey(this.jobId, state.branch, one));
+    const pinned = [...this.#pins.keys(), ...of.needed].map((one) => manifestKey(this.jobId, of.branch, one));
     const decision = decideGarbage({
       manifests: entries.map(({ key, value }) => ({ key, manifest: decodeManifest(value, key) })),
       partNames,
-      generation: state.generation,
+      generation: of.generation,
+      oldest: of.oldest,
       latest: { key: manifestKey(this.jobId, latest.branch, latest.checkpoint), checkpoint: latest.checkpoint },
       pinned,
-      retained: MANIFESTS_RETAINED,
+      retained: of.retained,
+      keepParts: of.keepParts,
     });
     for (const key of decision.manifestKeys) {
-      const outcome = await metadata.commit([this.#guard(state.generation)], [{ kind: "delete", key }]);
+      const outcome = await metadata.commit([this.#guard(of.generation)], [{ kind: "delete", key }]);
       if (outcome.kind === "refused") return;
     }
     // The guard of the last deletion, or of this no-change commit, shows that the generation is still current.
-    const current = await metadata.commit([this.#guard(state.generation)], []);
+    const current = await metadata.commit([this.#guard(of.generation)], []);
     if (current.kind === "committed" && decision.partNames.length > 0) await blobs.delete(decision.partNames);
   }
 
@@ -189,10 +203,45 @@ export class JobStore {
   }
 }
 
+/**
+ * What stays of a job. While it lives: the newest checkpoints that its spec asks for, whatever may still be exported,
+ * and whatever its tasks may be writing. Once it has failed or was canceled: its last checkpoint, whole, so that it can
+ * be looked into. Once it has finished: its last manifest, for the counters, without the parts, which nobody can read.
+ */
+export function collectionOf(state: JobState): Collection {
+  const { generation, branch, uncommitted, config, status } = state;
+  const over = isTerminal(status);
+  return {
+    generation,
+    oldest: over ? generation + 1 : oldestGeneration(state),
+    branch,
+    needed: uncommitted.map((one) => one.checkpoint),
+    retained: over ? 1 : config.checkpoint.retained,
+    keepParts: status !== "FINISHED",
+  };
+}
+
+/** The same for a job that ended before this process began; of a living job, or of one that is gone on, nothing. */
+export async function collectEndedJob(platform: Platform, record: JobRecord): Promise<void> {
+  if (!isTerminal(record.status) || record.status === "SUSPENDED") return;
+  const store = new JobStore(platform, record);
+  const generation = asGeneration(await platform.metadata.getCounter(generationKey(record.jobId)));
+  const common = { generation, oldest: generation + 1, branch: record.branch, needed: [], retained: 1 };
+  await store.collectGarbage({ ...common, keepParts: record.status !== "FINISHED" });
+}
+
 /** Records a new job, with what else must exist together with it; its id must not exist. */
-export async function createJob(platform: Platform, record: JobRecord, more: readonly StoreOp[]): Promise<void> {
+export async function createJob(
+  platform: Platform,
+  record: JobRecord,
+  more: { readonly guards: readonly Guard[]; readonly ops: readonly StoreOp[] } = { guards: [], ops: [] },
+): Promise<void> {
   const key = jobKey(record.jobId);
   const put = { kind: "put", key, value: encodeJobRecord(record) } as const;
-  const outcome = await platform.metadata.commit([{ kind: "absent", key }], [put, ...more]);
+  const outcome = await platform.metadata.commit([{ kind: "absent", key }, ...more.guards], [put, ...more.ops]);
+  if (outcome.kind === "refused" && outcome.guard > 0) {
+    const message = "the state that was copied in for the job has been given up meanwhile; submit it again";
+    throw externalError("import_given_up", `job ${record.jobId}`, message);
+  }
   assert(outcome.kind === "committed", "a fresh random job id is unused");
 }

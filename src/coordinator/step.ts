@@ -3,33 +3,51 @@
 import { unreachable } from "../base/assert.ts";
 import { asCheckpointId, asGeneration, type BranchId, type JobId } from "../base/ids.ts";
 import { userError } from "../base/errors.ts";
+import type { FromTask } from "../protocol/messages.ts";
 import type { CoordinatorConfig, JobEvent, JobState, Step } from "./job_state.ts";
+import { type JobLayout, placesOf } from "./layout.ts";
+import { noRestarts } from "./restart_strategy.ts";
 import { cancelling } from "./states/cancelling.ts";
 import { created } from "./states/created.ts";
 import { failing } from "./states/failing.ts";
 import { initializing } from "./states/initializing.ts";
 import { restarting } from "./states/restarting.ts";
 import { running } from "./states/running.ts";
+import { gone, noneLeft, taskOf } from "./tasks.ts";
 
-export function initialJobState(jobId: JobId, branch: BranchId, config: CoordinatorConfig): JobState {
+export function initialJobState(
+  jobId: JobId,
+  branch: BranchId,
+  layout: JobLayout,
+  config: CoordinatorConfig,
+): JobState {
+  const generation = asGeneration(0);
+  const task = { life: "absent", generation, restored: asCheckpointId(0), inputEnded: false } as const;
   return {
     status: "CREATED",
     jobId,
     branch,
     config,
-    generation: asGeneration(0),
+    tasks: placesOf(layout).map((place) => ({ place, ...task })),
+    generation,
     claimed: false,
     cancelWanted: false,
+    brokenMeanwhile: undefined,
     nextCheckpoint: asCheckpointId(1),
     inFlight: undefined,
     uncommitted: [],
+    durable: undefined,
     wantedSavepoints: [],
+    wantedStop: undefined,
+    stopping: undefined,
     checkpointWanted: false,
-    inputEnded: false,
-    restartsInRow: 0,
-    restartsTotal: 0,
+    checkpointFailuresInRow: 0,
     lastTriggerMs: 0,
+    lastEndMs: undefined,
+    restarts: noRestarts,
+    restartsTotal: 0,
     restartAtMs: 0,
+    verdict: undefined,
     error: undefined,
   };
 }
@@ -59,23 +77,42 @@ export function step(state: JobState, event: JobEvent, nowMs: number): Step {
   }
 }
 
-/** Words of another incarnation, of its task or about what it published, have no meaning for this one. */
+/** Words of another incarnation, of a task that is gone or of none, or about what was published before, have no meaning. */
 function isStale(state: JobState, event: JobEvent): boolean {
   switch (event.kind) {
     case "task":
-      return event.message.generation !== state.generation;
+      return !isHeard(state, event.message);
     case "fenced":
-    case "published":
     case "publish_failed":
       return event.generation !== state.generation;
+    case "published":
+      return event.generation !== state.generation || event.checkpoint !== state.inFlight?.checkpoint;
     default:
       return false;
   }
 }
 
+function isHeard(state: JobState, message: FromTask): boolean {
+  const task = taskOf(state, message.task);
+  if (task === undefined || task.life === "absent" || task.life === "leaving") return false;
+  return message.generation === task.generation;
+}
+
 function ended(state: JobState, event: JobEvent): Step {
-  if (event.kind !== "savepoint") return [state, []];
-  const message = `the job is ${state.status}; a savepoint can only be taken of a running job`;
-  const error = userError("job_not_running", `job ${state.jobId}`, message);
-  return [state, [{ kind: "refuse_savepoints", savepoints: [event.savepoint], error }]];
+  switch (event.kind) {
+    case "tasks_gone": {
+      const next = gone(state, event.tasks);
+      // Of a job that another process runs, nothing is touched.
+      const collects = state.status === "FINISHED" && noneLeft(next) && !noneLeft(state);
+      return [next, collects ? [{ kind: "collect_garbage" }] : []];
+    }
+    case "savepoint":
+    case "stop": {
+      const message = `the job is ${state.status}; a savepoint can only be taken of a running job`;
+      const error = userError("job_not_running", `job ${state.jobId}`, message);
+      return [state, [{ kind: "refuse_savepoints", savepoints: [event.savepoint], error }]];
+    }
+    default:
+      return [state, []];
+  }
 }

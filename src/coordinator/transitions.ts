@@ -7,8 +7,9 @@ export const transitions: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   CREATED: ["INITIALIZING", "CANCELED"],
   INITIALIZING: ["RUNNING", "FAILING", "CANCELLING", "SUSPENDED"],
   RUNNING: ["FINISHED", "FAILING", "CANCELLING", "SUSPENDED"],
-  FAILING: ["RESTARTING", "FAILED", "CANCELLING"],
-  RESTARTING: ["INITIALIZING", "CANCELED"],
+  FAILING: ["RESTARTING", "FAILED", "CANCELLING", "SUSPENDED"],
+  // Regions that live while another is restarted may fail, be stopped, or find that the job was taken over.
+  RESTARTING: ["INITIALIZING", "FAILING", "CANCELLING", "CANCELED", "SUSPENDED"],
   CANCELLING: ["CANCELED", "SUSPENDED"],
   FAILED: [],
   CANCELED: [],

@@ -8,24 +8,29 @@ import type { PlainData } from "../base/plain.ts";
 import { JOBS_PREFIX } from "../checkpoint/paths.ts";
 import type { CheckpointHistory } from "../coordinator/checkpoint_history.ts";
 import { decodeJobRecord, type JobRecord } from "../coordinator/job_record.ts";
-import { JobRunner, type TaskHandle } from "../coordinator/job_runner.ts";
+import { JobRunner } from "../coordinator/job_runner.ts";
 import { type CoordinatorConfig, isTerminal, type JobStatus } from "../coordinator/job_state.ts";
 import { createJob, JobStore } from "../coordinator/job_store.ts";
-import type { JobPlan, ChainPlan } from "../graph/plan.ts";
+import { layoutOf } from "../coordinator/layout.ts";
+import type { JobPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
 import type { JobSpec } from "../job/job_spec.ts";
 import { specError, validateJobSpec } from "../job/validate_job_spec.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Deployment, FromTask } from "../protocol/messages.ts";
-import type { TaskCounters } from "../protocol/snapshot.ts";
-import { defaultTaskOptions, Task, type TaskOptions, type TaskProgress } from "../task/task.ts";
-import { type ConnectorFactory, connectorsOf } from "./connector_factory.ts";
+import { type Deployment, type FromTask, taskKey } from "../protocol/messages.ts";
+import { addCounters, type TaskCounters, zeroCounters } from "../protocol/snapshot.ts";
+import { defaultTaskOptions, type TaskOptions } from "../task/task.ts";
+import { checkConnectors, type ConnectorFactory, enumerateSplits } from "./connector_factory.ts";
+import { type JobProgress, jobProgress, type SeenTask } from "./job_progress.ts";
 import { type SavepointRecord, SavepointStore } from "./savepoint_store.ts";
 import { checkFits, importState } from "./start_from_savepoint.ts";
+import { type HostedTask, InlineTasks, type TaskHost } from "./task_host.ts";
 
 export interface EngineOptions {
   readonly connectors: ConnectorFactory;
   readonly task?: Partial<TaskOptions>;
+  /** Where the tasks of jobs with more than one run; absent: where those with one do, in the engine's event loop. */
+  readonly tasks?: TaskHost;
   /** Sources in memory are allowed: the program that embeds Millrace is the only one to submit jobs. */
   readonly embedded?: boolean;
   readonly onChange?: (view: JobView) => void;
@@ -45,25 +50,25 @@ export interface JobView {
   readonly error: { readonly code: string; readonly message: string; readonly where: string } | null;
   readonly restartsTotal: number;
   readonly checkpoints: CheckpointHistory | undefined;
-  /** Of the running task; the last one seen where it has ended. */
-  readonly progress: TaskProgress | undefined;
+  /** Of the tasks that run, and of those that ended as they were last seen. */
+  readonly progress: JobProgress | undefined;
 }
 
 interface LiveJob {
   readonly runner: JobRunner;
   readonly plan: JobPlan;
-  task: Task | undefined;
-  lastProgress: TaskProgress | undefined;
+  /** By task key. */
+  readonly tasks: Map<string, HostedTask>;
+  readonly seen: Map<string, SeenTask>;
   readonly waiting: ((view: JobView) => void)[];
 }
-
-const CHECKPOINT_TIMEOUT_MS = 600_000;
 
 export class Engine {
   readonly platform: Platform;
   readonly savepoints: SavepointStore;
   readonly #options: EngineOptions;
   readonly #taskOptions: TaskOptions;
+  readonly #inline: TaskHost;
   readonly #live = new Map<JobId, LiveJob>();
   readonly #ended = new Map<JobId, JobRecord>();
 
@@ -71,6 +76,7 @@ export class Engine {
     this.platform = platform;
     this.#options = options;
     this.#taskOptions = { ...defaultTaskOptions, ...options.task };
+    this.#inline = new InlineTasks(platform, options.connectors, this.#taskOptions);
     this.savepoints = new SavepointStore(platform, this.#taskOptions.memoryBudgetBytes);
   }
 
@@ -106,7 +112,7 @@ export class Engine {
     if (validation.kind === "invalid") throw specError(validation.problems);
     const { spec } = validation;
     const plan = this.#plan(spec);
-    connectorsOf(this.#options.connectors, plan.chains[0] as ChainPlan); // refuses what this deployment does not have
+    checkConnectors(this.#options.connectors, plan);
     const jobId = asJobId(from.jobId ?? hexOf(this.platform.entropy.bytes(16)));
     const branch = asBranchId(hexOf(this.platform.entropy.bytes(8)));
     const nowMs = this.platform.clock.nowMs();
@@ -123,11 +129,13 @@ export class Engine {
       error: null,
       startedFrom: from.savepoint ?? null,
     };
-    if (from.savepoint === undefined) await createJob(this.platform, record, []);
+    if (from.savepoint === undefined) await createJob(this.platform, record);
     else {
       const savepoint = await this.savepoints.load(from.savepoint);
       checkFits(this.platform, plan, savepoint, `savepoint ${from.savepoint}`);
-      await createJob(this.platform, record, await importState(this.platform, jobId, branch, savepoint));
+      const enumerate = () => enumerateSplits(this.#options.connectors, plan);
+      const imported = await importState(this.platform, { jobId, branch, plan, savepoint, enumerate });
+      await createJob(this.platform, record, imported);
     }
     return this.#viewOf(this.#launch(record, plan));
   }
@@ -158,15 +166,30 @@ export class Engine {
 
   /** Asks for a savepoint; its record says when it is complete. */
   async triggerSavepoint(jobId: string): Promise<SavepointRecord> {
-    const live = this.#live.get(asJobId(jobId));
-    if (live === undefined || isTerminal(live.runner.state.status)) {
-      const { status } = this.job(jobId);
-      const message = `the job is ${status}; a savepoint can only be taken of a running job`;
-      throw userError("job_not_running", `job ${jobId}`, message);
-    }
+    const live = this.#running(jobId);
     const record = await this.savepoints.begin(jobId, live.runner.store.record.name);
     live.runner.dispatch({ kind: "savepoint", savepoint: record.savepoint });
     return record;
+  }
+
+  /**
+   * Ends the job with a savepoint; its record says when both are done. A job that could not be stopped goes on, and
+   * the record says why.
+   * @param drain lets time end first, so that all windows and timers fire: for a job that will not go on.
+   */
+  async stop(jobId: string, drain: boolean): Promise<SavepointRecord> {
+    const live = this.#running(jobId);
+    const record = await this.savepoints.begin(jobId, live.runner.store.record.name);
+    live.runner.dispatch({ kind: "stop", savepoint: record.savepoint, drain });
+    return record;
+  }
+
+  #running(jobId: string): LiveJob {
+    const live = this.#live.get(asJobId(jobId));
+    if (live !== undefined && !isTerminal(live.runner.state.status)) return live;
+    const { status } = this.job(jobId);
+    const message = `the job is ${status}; a savepoint can only be taken of a running job`;
+    throw userError("job_not_running", `job ${jobId}`, message);
   }
 
   /** Resolves when the job has ended, whatever the outcome. */
@@ -180,7 +203,7 @@ export class Engine {
   /** Totals as of the job's latest checkpoint: what is still known of a job that ended before this process began. */
   async storedCounters(jobId: string): Promise<TaskCounters | undefined> {
     const manifest = await new JobStore(this.platform, this.job(jobId).record).latestManifest();
-    return manifest?.snapshot.counters;
+    return manifest?.tasks.reduce((sum, one) => addCounters(sum, one.counters), zeroCounters);
   }
 
   /** Stops working without ending any job: each goes on from its last checkpoint at the next start. */
@@ -193,14 +216,16 @@ export class Engine {
   }
 
   #launch(record: JobRecord, plan: JobPlan): LiveJob {
-    const config = configOf(record.spec as unknown as JobSpec);
+    const spec = record.spec as unknown as JobSpec;
+    const { checkpoint, restart } = spec;
     const live: LiveJob = {
       plan,
-      task: undefined,
-      lastProgress: undefined,
+      tasks: new Map(),
+      seen: new Map(),
       waiting: [],
-      runner: new JobRunner(this.platform, record, config, {
-        deploy: (deployment, outbox) => this.#deploy(live, deployment, outbox),
+      runner: new JobRunner(this.platform, record, layoutOf(plan), { checkpoint, restart }, {
+        enumerate: () => enumerateSplits(this.#options.connectors, plan),
+        deploy: (deployment, outbox) => this.#deploy(live, spec, deployment, outbox),
         exportSavepoint: (savepoint, store, checkpoint) => this.#export(live, savepoint, store, checkpoint),
         refuseSavepoint: (savepoint, error) => this.savepoints.fail(savepoint, error),
         onChange: () => this.#onChange(live),
@@ -211,35 +236,28 @@ export class Engine {
     return live;
   }
 
-  #deploy(live: LiveJob, deployment: Deployment, outbox: (message: FromTask) => void): TaskHandle {
-    const { generation } = deployment;
-    try {
-      const connectors = connectorsOf(this.#options.connectors, live.plan.chains[0] as ChainPlan);
-      const task = new Task(this.platform, live.plan, connectors, deployment, this.#taskOptions, outbox);
-      live.task = task;
-      return {
-        deliver: (message) => task.deliver(message),
-        destroy: async () => {
-          await task.destroy();
-          live.lastProgress = task.progress();
-          if (live.task === task) live.task = undefined;
-        },
-      };
-    } catch (thrown) {
-      const error = asMillraceError(thrown, `job ${deployment.jobId}`);
-      // Not before the runner has the handle that this call returns.
-      void Promise.resolve().then(() => outbox({ kind: "failed", generation, error }));
-      return { deliver: () => undefined, destroy: () => Promise.resolve() };
-    }
+  #deploy(live: LiveJob, spec: JobSpec, deployment: Deployment, outbox: (message: FromTask) => void): HostedTask {
+    const { plan } = live;
+    const single = plan.chains.length === 1 && plan.chains[0]?.parallelism === 1;
+    const host = single ? this.#inline : (this.#options.tasks ?? this.#inline);
+    const task = host.deploy({ spec, plan, deployment, outbox });
+    const key = taskKey(deployment.task);
+    live.tasks.set(key, task);
+    return {
+      deliver: (message) => task.deliver(message),
+      progress: () => task.progress(),
+      destroy: async () => {
+        await task.destroy();
+        const progress = task.progress();
+        if (progress !== undefined) live.seen.set(key, { task: deployment.task, progress });
+        if (live.tasks.get(key) === task) live.tasks.delete(key);
+      },
+    };
   }
 
   async #export(live: LiveJob, savepoint: string, store: JobStore, checkpoint: CheckpointId): Promise<void> {
-    try {
-      const manifest = await store.manifest(live.runner.state.branch, checkpoint);
-      await this.savepoints.export(savepoint, store.record.name, live.plan, manifest);
-    } catch (thrown) {
-      await this.savepoints.fail(savepoint, asMillraceError(thrown, `savepoint ${savepoint}`));
-    }
+    const manifest = await store.manifest(live.runner.state.branch, checkpoint);
+    await this.savepoints.export(savepoint, store.record.name, live.plan, manifest);
   }
 
   #onChange(live: LiveJob): void {
@@ -257,9 +275,20 @@ export class Engine {
       error: storedError(state.error) ?? store.record.error,
       restartsTotal: state.restartsTotal,
       checkpoints: history,
-      progress: live.task?.progress() ?? live.lastProgress,
+      progress: jobProgress(seenTasks(live)),
     };
   }
+}
+
+/** The tasks that run, and the last that was seen of the others. */
+function seenTasks({ plan, tasks, seen }: LiveJob): SeenTask[] {
+  return plan.chains.flatMap(({ id, parallelism }) =>
+    Array.from({ length: parallelism }, (_none, subtask) => ({ chain: id, subtask })).flatMap((task) => {
+      const key = taskKey(task);
+      const progress = tasks.get(key)?.progress() ?? seen.get(key)?.progress;
+      return progress === undefined ? [] : [{ task, progress }];
+    }),
+  );
 }
 
 const storedError = (error: MillraceError | undefined) => (error === undefined ? undefined : error.toJSON());
@@ -275,13 +304,3 @@ const endedView = (record: JobRecord): JobView => ({
 
 const unknownJob = (jobId: string): MillraceError =>
   userError("job_unknown", `job ${jobId.slice(0, 64)}`, `there is no job "${jobId.slice(0, 64)}"`);
-
-function configOf(spec: JobSpec): CoordinatorConfig {
-  const { restart, checkpoint } = spec;
-  return {
-    checkpointIntervalMs: checkpoint.intervalMs,
-    checkpointTimeoutMs: CHECKPOINT_TIMEOUT_MS,
-    restartAttempts: restart.strategy === "none" ? 0 : restart.attempts,
-    restartDelayMs: restart.strategy === "none" ? 0 : restart.delayMs,
-  };
-}

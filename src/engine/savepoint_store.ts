@@ -5,13 +5,14 @@
 // - An imported file is checked to the last row before a job is made from it.
 
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
-import { type MillraceError, userError } from "../base/errors.ts";
+import { asMillraceError, corruptionError, type MillraceError, userError } from "../base/errors.ts";
 import { type Bytes, hexOf } from "../base/bytes.ts";
 import { SAVEPOINT_PREFIX, savepointKey } from "../checkpoint/paths.ts";
 import { readSavepoint, writeSavepoint } from "../checkpoint/savepoint_file.ts";
-import type { Savepoint, SavepointOperator } from "../checkpoint/savepoint.ts";
+import type { Savepoint, SavepointState } from "../checkpoint/savepoint.ts";
 import type { Manifest } from "../checkpoint/manifest.ts";
-import type { JobPlan, ChainPlan } from "../graph/plan.ts";
+import { sumCounters, wholeSources, wholeState } from "../coordinator/distribution.ts";
+import type { JobPlan } from "../graph/plan.ts";
 import type { Platform } from "../platform/platform.ts";
 import { mergeParts, stateSchemaOf } from "../task/restore.ts";
 
@@ -52,37 +53,47 @@ export class SavepointStore {
     if (bytes === undefined) {
       throw userError("savepoint_unknown", `savepoint ${savepoint}`, `there is no savepoint "${savepoint}"`);
     }
-    return decodeCbor(bytes, key) as SavepointRecord;
+    return decodeSavepointRecord(bytes, key);
   }
 
+  /** A record that cannot be read is listed as failed, and left alone: it must not hide the others. */
   async list(): Promise<readonly SavepointRecord[]> {
     const entries = await this.#platform.metadata.list(SAVEPOINT_PREFIX);
-    return entries.map(({ key, value }) => decodeCbor(value, key) as SavepointRecord);
+    return entries.map(({ key, value }) => {
+      try {
+        return decodeSavepointRecord(value, key);
+      } catch (thrown) {
+        return brokenRecord(key.slice(SAVEPOINT_PREFIX.length), asMillraceError(thrown, key));
+      }
+    });
   }
 
+  /** What was written of its file goes: nobody could read it. */
   async fail(savepoint: string, error: MillraceError): Promise<void> {
     const { code, message, where } = error;
-    await this.#put({ ...(await this.get(savepoint)), status: "FAILED", error: { code, message, where } });
+    const record = await this.get(savepoint);
+    if (record.status === "COMPLETED") return;
+    await this.#put({ ...record, status: "FAILED", error: { code, message, where } });
+    await this.#platform.blobs.delete([savepointKey(savepoint)]);
   }
 
   /** Writes the file of a checkpoint that has nothing pending any more. */
   async export(savepoint: string, jobName: string, plan: JobPlan, manifest: Manifest): Promise<void> {
     const platform = this.#platform;
-    const chain = plan.chains[0] as ChainPlan;
-    const operators: SavepointOperator[] = [];
-    for (const snapshot of manifest.snapshot.operators) {
-      const { uid, scalars } = snapshot;
-      const schema = stateSchemaOf(platform, chain, plan.maxParallelism, uid);
-      const batches = await mergeParts(platform, chain, plan.maxParallelism, this.#memoryBudgetBytes, snapshot);
-      operators.push({ uid, schema, scalars, batches });
+    const { jobId, branch, checkpoint, ended, tasks } = manifest;
+    const states: SavepointState[] = [];
+    for (const restore of wholeState(plan.maxParallelism, tasks)) {
+      const { uid, state, from } = restore;
+      const schema = stateSchemaOf(platform, plan, restore);
+      const batches = await mergeParts(platform, plan, this.#memoryBudgetBytes, restore);
+      states.push({ uid, state, schema, scalars: from.map((one) => one.scalars), batches });
     }
-    const { jobId, branch, checkpoint, snapshot } = manifest;
-    const { inputEnded, counters, sources } = snapshot;
+    const counters = sumCounters(tasks);
     const createdAtMs = platform.clock.nowMs();
     const { maxParallelism } = plan;
     const names = { savepoint, jobId, jobName, branch, checkpoint, createdAtMs };
-    const header = { ...names, maxParallelism, inputEnded, counters };
-    const bytes = writeSavepoint({ header, sources, operators }, platform.digest);
+    const header = { ...names, maxParallelism, inputEnded: ended, counters };
+    const bytes = writeSavepoint({ header, sources: wholeSources(tasks), states }, platform.digest);
     await platform.blobs.put(savepointKey(savepoint), bytes);
     const record = await this.get(savepoint);
     await this.#put({ ...record, status: "COMPLETED", checkpoint, byteLength: bytes.byteLength });
@@ -121,10 +132,13 @@ export class SavepointStore {
     return readSavepoint(await this.bytes(savepoint), this.#platform.digest, `savepoint ${savepoint}`);
   }
 
-  /** What was being written when the process ended will never be complete. */
-  async failInterrupted(): Promise<void> {
+  /**
+   * What was being written when a process ended will never be complete.
+   * @param isOwn tells whether the job's savepoints are written by this process, where others share the store.
+   */
+  async failInterrupted(isOwn: (jobId: string) => boolean = () => true): Promise<void> {
     for (const record of await this.list()) {
-      if (record.status !== "IN_PROGRESS") continue;
+      if (record.status !== "IN_PROGRESS" || !isOwn(record.jobId)) continue;
       const message = "the server stopped before the savepoint was complete; take another";
       await this.fail(record.savepoint, userError("savepoint_interrupted", `savepoint ${record.savepoint}`, message));
     }
@@ -135,3 +149,25 @@ export class SavepointStore {
     await this.#platform.metadata.commit([], [{ kind: "put", key: savepointKey(record.savepoint), value }]);
   }
 }
+
+function decodeSavepointRecord(bytes: Uint8Array, where: string): SavepointRecord {
+  const found = decodeCbor(bytes, where) as Partial<SavepointRecord> | null;
+  const { format, savepoint, status } = found ?? {};
+  if (format !== 1 || typeof savepoint !== "string" || typeof status !== "string") {
+    const message = "the stored savepoint record is not readable by this version of Millrace";
+    throw corruptionError("savepoint_record_corrupt", where, message);
+  }
+  return found as SavepointRecord;
+}
+
+const brokenRecord = (savepoint: string, { code, message, where }: MillraceError): SavepointRecord => ({
+  format: 1,
+  savepoint,
+  jobId: "",
+  jobName: "",
+  status: "FAILED",
+  checkpoint: 0,
+  byteLength: 0,
+  createdAtMs: 0,
+  error: { code, message, where },
+});

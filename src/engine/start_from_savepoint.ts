@@ -1,78 +1,196 @@
 // Makes the first manifest of a new branch from a savepoint: state is copied in, nothing of the origin is touched.
+//
+// The rows of each operator are stored as if as many subtasks as wrote them had written them just now, each the key groups
+// that were its own. So the scalars of each stay beside its rows, and a task reads only the parts that concern it.
+//
+// Invariant: while parts lie in the store before there is a job, a record says so; if the job never comes to exist, they
+// are collected by that record, and nothing else is.
 
-import { encodeCbor } from "../base/cbor.ts";
-import { userError } from "../base/errors.ts";
-import { asCheckpointId, asGeneration, asOperatorUid, type BranchId, type JobId } from "../base/ids.ts";
-import { encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
-import { latestKey, manifestKey } from "../checkpoint/paths.ts";
-import { encodePart } from "../checkpoint/part_batches.ts";
-import { describePart } from "../checkpoint/parts.ts";
-import type { Savepoint, SavepointOperator } from "../checkpoint/savepoint.ts";
+import { assert, present } from "../base/assert.ts";
+import { decodeCbor, encodeCbor } from "../base/cbor.ts";
+import { MillraceError, userError } from "../base/errors.ts";
+import {
+  asCheckpointId,
+  asGeneration,
+  asJobId,
+  asOperatorUid,
+  type BranchId,
+  type JobId,
+  type OperatorUid,
+} from "../base/ids.ts";
+import { BATCH_ROWS_MAX } from "../base/limits.ts";
+import type { RecordBatch } from "../batch/record_batch.ts";
 import { equalSchemas, type Schema } from "../batch/schema.ts";
-import type { ChainPlan, JobPlan } from "../graph/plan.ts";
+import { takeRows } from "../batch/take.ts";
+import { encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
+import { IMPORT_PREFIX, importKey, jobKey, latestKey, manifestKey, partPrefix } from "../checkpoint/paths.ts";
+import { encodePart } from "../checkpoint/part_batches.ts";
+import { describePart, type PartScope } from "../checkpoint/parts.ts";
+import type { Savepoint, SavepointState } from "../checkpoint/savepoint.ts";
+import { type JobPlan, isKeyed } from "../graph/plan.ts";
+import { inRange, type KeyGroupRange, rangeOfSubtask } from "../keygroup/key_group.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { StoreOp } from "../platform/ports.ts";
-import type { OperatorSnapshot } from "../protocol/snapshot.ts";
+import type { Guard, StoreOp } from "../platform/ports.ts";
+import {
+  type PartRef,
+  type SourceSnapshot,
+  type StateSnapshot,
+  type TaskSnapshot,
+  zeroCounters,
+} from "../protocol/snapshot.ts";
 import { stateSchemaOf } from "../task/restore.ts";
 
 /** The savepoint's own checkpoint in the new branch; counting goes on from it. */
 const IMPORTED = asCheckpointId(0);
+/** An import that began so long ago and has not become a job never will. */
+const IMPORT_MAX_MS = 24 * 3_600_000;
 
 /** Refuses with a typed user error whatever of the savepoint the job has no place for. */
 export function checkFits(platform: Platform, plan: JobPlan, savepoint: Savepoint, where: string): void {
-  const chain = plan.chains[0] as ChainPlan;
   const { maxParallelism } = savepoint.header;
   if (maxParallelism !== plan.maxParallelism) {
     const message = `the savepoint has maxParallelism ${maxParallelism}, the job ${plan.maxParallelism}; it is fixed for the life of the state`;
     throw userError("savepoint_mismatch", where, message);
   }
-  for (const source of savepoint.sources) {
-    if (source.uid !== chain.source.uid) throw unmatched(where, "source", source.uid, [chain.source.uid]);
+  const sources = plan.nodes.filter((node) => node.kind === "source").map((node) => node.uid);
+  for (const { uid } of savepoint.sources) {
+    if (!sources.includes(uid)) throw unmatched(where, "source", uid, sources);
   }
-  const stateful = chain.operators.filter((one) => one.kind === "window").map((one) => one.uid);
-  for (const operator of savepoint.operators) {
-    const uid = asOperatorUid(operator.uid);
-    if (!stateful.includes(uid)) throw unmatched(where, "operator", uid, stateful);
-    const wanted = stateSchemaOf(platform, chain, plan.maxParallelism, uid);
-    if (!equalSchemas(wanted, operator.schema)) throw otherColumns(where, operator, wanted);
+  const keyed = plan.nodes.filter(isKeyed).map((node) => node.uid);
+  for (const state of savepoint.states) {
+    const uid = asOperatorUid(state.uid);
+    if (!keyed.includes(uid)) throw unmatched(where, "operator", uid, keyed);
+    const wanted = wantedSchema(platform, plan, state, where);
+    if (!equalSchemas(wanted, state.schema)) throw otherColumns(where, state, wanted);
   }
 }
 
-function unmatched(where: string, what: string, uid: string, has: readonly string[]) {
+function wantedSchema(platform: Platform, plan: JobPlan, { uid, state }: SavepointState, where: string): Schema {
+  try {
+    return stateSchemaOf(platform, plan, { uid: asOperatorUid(uid), state });
+  } catch (thrown) {
+    if (!(thrown instanceof MillraceError) || thrown.code !== "state_unknown") throw thrown;
+    const message = `the savepoint holds a state "${state}" of operator "${uid}", of which the job keeps none by this name`;
+    throw userError("savepoint_mismatch", where, message, { cause: thrown });
+  }
+}
+
+function unmatched(where: string, what: string, uid: string, has: readonly string[]): MillraceError {
   const listed = has.length === 0 ? "none" : has.map((one) => `"${one}"`).join(", ");
   return userError("savepoint_mismatch", where, `the savepoint holds ${what} "${uid}", the job has ${listed}`);
 }
 
-function otherColumns(where: string, operator: SavepointOperator, wanted: Schema) {
-  const text = (schema: Schema): string =>
-    schema.map((one) => `${one.name} ${one.type}${one.nullable ? "?" : ""}`).join(", ");
-  const message = `the state of operator "${operator.uid}" has the columns (${text(operator.schema)}), the job keeps (${text(wanted)})`;
+function otherColumns(where: string, { uid, state, schema }: SavepointState, wanted: Schema): MillraceError {
+  const text = (columns: Schema): string =>
+    columns.map((one) => `${one.name} ${one.type}${one.nullable ? "?" : ""}`).join(", ");
+  const message = `the state "${state}" of operator "${uid}" has the columns (${text(schema)}), the job keeps (${text(wanted)})`;
   return userError("savepoint_mismatch", where, message);
 }
 
-/** Stores the parts; the returned changes make the manifest exist together with the job's record. */
-export async function importState(
-  platform: Platform,
-  jobId: JobId,
-  branch: BranchId,
-  savepoint: Savepoint,
-): Promise<readonly StoreOp[]> {
-  const scope = { jobId, branch, generation: asGeneration(0) };
-  const operators: OperatorSnapshot[] = [];
-  for (const { uid, scalars, batches } of savepoint.operators) {
-    const bytes = encodePart(batches);
-    const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
-    const part = describePart(platform.digest, scope, IMPORTED, bytes, { rowCount, expiresAt: undefined });
-    if (rowCount > 0) await platform.blobs.put(part.name, bytes);
-    operators.push({ uid: asOperatorUid(uid), parts: rowCount > 0 ? [part] : [], scalars });
+export interface Import {
+  readonly jobId: JobId;
+  readonly branch: BranchId;
+  readonly plan: JobPlan;
+  readonly savepoint: Savepoint;
+  /** The splits of every source of the job; asked for where it has sources that the savepoint does not know. */
+  readonly enumerate: () => Promise<readonly SourceSnapshot[]>;
+}
+
+/** What must be true, and what must come to be, in the commit that records the job: see `createJob`. */
+export interface Imported {
+  readonly guards: readonly Guard[];
+  readonly ops: readonly StoreOp[];
+}
+
+/** Stores the parts; the manifest comes to exist together with the job's record. */
+export async function importState(platform: Platform, one: Import): Promise<Imported> {
+  const { jobId, branch, savepoint } = one;
+  const { header, states } = savepoint;
+  const intent = encodeCbor({ atMs: platform.clock.nowMs() });
+  await platform.metadata.commit([], [{ kind: "put", key: importKey(jobId), value: intent }]);
+  const generation = asGeneration(0);
+  const empty = { states: [], sources: [], pending: [], inputEnded: false, counters: zeroCounters };
+  const sources = await sourcesOf(one);
+  const tasks: TaskSnapshot[] = [{ ...empty, chain: 0, subtask: 0, sources, counters: header.counters }];
+  for (const uid of new Set(states.map((state) => state.uid))) {
+    const tables = states.filter((state) => state.uid === uid);
+    const parallelism = present(tables[0], "a table of the operator").scalars.length;
+    const chain = present(tasks.at(-1), "the tasks so far").chain + 1;
+    for (let subtask = 0; subtask < parallelism; subtask++) {
+      const range = rangeOfSubtask(header.maxParallelism, parallelism, subtask);
+      const stored: StateSnapshot[] = [];
+      for (const table of tables) {
+        const parts = await storeRows(platform, { jobId, branch, generation }, table, range);
+        const scalars = present(table.scalars[subtask], "what every subtask had beside its rows");
+        stored.push({ uid: asOperatorUid(uid), state: table.state, parts, scalars });
+      }
+      tasks.push({ ...empty, chain, subtask, states: stored });
+    }
   }
-  const { header, sources } = savepoint;
   const parent = { branch: header.branch as BranchId, checkpoint: asCheckpointId(header.checkpoint) };
-  const head = { format: MANIFEST_FORMAT, jobId, branch, checkpoint: IMPORTED, generation: scope.generation } as const;
-  const snapshot = { operators, sources, pending: [], inputEnded: header.inputEnded, counters: header.counters };
-  const manifest: Manifest = { ...head, takenAtMs: platform.clock.nowMs(), parent, snapshot };
-  return [
-    { kind: "put", key: manifestKey(jobId, branch, IMPORTED), value: encodeManifest(manifest) },
-    { kind: "put", key: latestKey(jobId), value: encodeCbor({ branch, checkpoint: IMPORTED }) },
-  ];
+  const head = { format: MANIFEST_FORMAT, jobId, branch, checkpoint: IMPORTED, generation, parent } as const;
+  const manifest: Manifest = { ...head, takenAtMs: platform.clock.nowMs(), ended: false, tasks };
+  return {
+    guards: [{ kind: "equals", key: importKey(jobId), value: intent }],
+    ops: [
+      { kind: "delete", key: importKey(jobId) },
+      { kind: "put", key: manifestKey(jobId, branch, IMPORTED), value: encodeManifest(manifest) },
+      { kind: "put", key: latestKey(jobId), value: encodeCbor({ branch, checkpoint: IMPORTED }) },
+    ],
+  };
+}
+
+/** The splits of the savepoint; those of sources that are new in this job begin at their beginning. */
+async function sourcesOf({ plan, savepoint, enumerate }: Import): Promise<readonly SourceSnapshot[]> {
+  const known = savepoint.sources.map((source) => source.uid);
+  const isNew = (uid: OperatorUid): boolean => !known.includes(uid);
+  if (!plan.nodes.some((node) => node.kind === "source" && isNew(node.uid))) return savepoint.sources;
+  return [...savepoint.sources, ...(await enumerate()).filter((source) => isNew(source.uid))];
+}
+
+async function storeRows(
+  platform: Platform,
+  scope: PartScope,
+  { batches }: SavepointState,
+  range: KeyGroupRange,
+): Promise<PartRef[]> {
+  const rows = batches.flatMap((batch) => rowsWithin(batch, range));
+  if (rows.length === 0) return [];
+  const rowCount = rows.reduce((sum, batch) => sum + batch.rowCount, 0);
+  const bytes = encodePart(rows);
+  const part = describePart(platform.digest, scope, IMPORTED, bytes, { rowCount, expiresAt: undefined });
+  await platform.blobs.put(part.name, bytes);
+  return [part];
+}
+
+/** In batches that a task takes in one go. */
+function rowsWithin(batch: RecordBatch, range: KeyGroupRange): RecordBatch[] {
+  const groups = batch.columns[0];
+  assert(groups?.type === "i64", "the first column of state rows is the key group");
+  const wanted: number[] = [];
+  for (let row = 0; row < batch.rowCount; row++) if (inRange(range, Number(groups.values[row]))) wanted.push(row);
+  const pieces: RecordBatch[] = [];
+  for (let at = 0; at < wanted.length; at += BATCH_ROWS_MAX) {
+    pieces.push(takeRows(batch, wanted.slice(at, at + BATCH_ROWS_MAX)));
+  }
+  return pieces;
+}
+
+/** Collects what was stored for jobs that never came to exist: their submission failed, or its process ended. */
+export async function collectOrphanedImports({ metadata, blobs, clock }: Platform): Promise<void> {
+  for (const { key, value } of await metadata.list(IMPORT_PREFIX)) {
+    const { atMs } = decodeCbor(value, key) as { readonly atMs?: unknown };
+    if (typeof atMs !== "number" || clock.nowMs() - atMs < IMPORT_MAX_MS) continue;
+    const jobId = asJobId(key.slice(IMPORT_PREFIX.length));
+    // From here on the job can not be recorded any more: that would need the record as it was.
+    const given = encodeCbor({ atMs, givenUp: true });
+    const unused: Guard[] = [
+      { kind: "absent", key: jobKey(jobId) },
+      { kind: "equals", key, value },
+    ];
+    const outcome = await metadata.commit(unused, [{ kind: "put", key, value: given }]);
+    if (outcome.kind === "refused") continue;
+    await blobs.delete(await blobs.list(partPrefix(jobId)));
+    await metadata.commit([{ kind: "equals", key, value: given }], [{ kind: "delete", key }]);
+  }
 }

@@ -1,6 +1,6 @@
-// Aggregates in the builder: `count()`, `avg("delay")`, with the types of the columns that a window gives.
+// Aggregates in the builder: `count()`, `avg("delay")`, with the types of the columns that they give.
 
-import type { CanBeNull, ColumnOf, Columns, Flat, NamesOf, NumberColumn, OrderedColumn } from "./column_types.ts";
+import type { CanBeNull, ColumnOf, Columns, KeyColumn, NamesOf, NumberColumn, OrderedColumn } from "./column_types.ts";
 import type { AggregateSpec } from "./job_spec.ts";
 
 export type Aggregates = Readonly<Record<string, AggregateSpec>>;
@@ -31,6 +31,8 @@ export const sum = over("sum");
 export const min = over("min");
 export const max = over("max");
 export const avg = over("avg");
+/** Counts the values that differ. */
+export const countDistinct = over("count_distinct");
 
 /** The aggregates that fit the columns `In`. */
 export type AggregatesOver<In extends Columns> = Readonly<
@@ -40,10 +42,11 @@ export type AggregatesOver<In extends Columns> = Readonly<
     | Over<"count", keyof In & string>
     | Over<"sum" | "avg", NamesOf<In, NumberColumn>>
     | Over<"min" | "max", NamesOf<In, OrderedColumn>>
+    | Over<"count_distinct", NamesOf<In, KeyColumn>>
   >
 >;
 
-type ResultOf<In extends Columns, Aggregate> = Aggregate extends { readonly function: "count" }
+type ResultOf<In extends Columns, Aggregate> = Aggregate extends { readonly function: "count" | "count_distinct" }
   ? "i64"
   : Aggregate extends Over<"avg", infer Column>
     ? ColumnOf<"f64", CanBeNull<In[Column]>>
@@ -51,8 +54,4 @@ type ResultOf<In extends Columns, Aggregate> = Aggregate extends { readonly func
       ? In[Column]
       : never;
 
-export type WindowColumns<In extends Columns, Keys extends string, Out> = Flat<
-  { window_start: "timestamp"; window_end: "timestamp" } & { [Name in Keys]: In[Name] } & {
-    [Name in keyof Out]: ResultOf<In, Out[Name]>;
-  }
->;
+export type ResultsOf<In extends Columns, Out> = { [Name in keyof Out]: ResultOf<In, Out[Name]> };

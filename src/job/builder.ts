@@ -11,133 +11,132 @@
 //
 // Operators are numbered by nothing but their order; each has the uid that it is given, which names its state.
 
-import type { Sink } from "./connector_builders.ts";
-import type { Aggregates, AggregatesOver, WindowColumns } from "./aggregate_builders.ts";
-import type { CanBeNull, ColumnOf, Columns, ColumnType, Flat, KeyColumn, NamesOf, TypeIn } from "./column_types.ts";
-import { type Duration, durationMs } from "./duration.ts";
-import type { FieldSpec, JobSpec, OperatorSpec, RestartSpec, SourceConnectorSpec, TumblingSpec } from "./job_spec.ts";
-import { type NullOf, type Operand, specOf, type Typed, TypedColumn, type TypeOf } from "./typed_column.ts";
-import { specError, validateJobSpec } from "./validate_job_spec.ts";
 import type { DataType } from "../batch/schema.ts";
+import type { AggregatesOver } from "./aggregate_builders.ts";
+import * as types from "./builder_types.ts";
+import type { Columns, ColumnType, KeyColumn, NamesOf } from "./column_types.ts";
+import type { Sink } from "./connector_builders.ts";
+import { type Duration, durationMs } from "./duration.ts";
+import type { FieldSpec, JobSpec, OperatorSpec, SourceConnectorSpec, WindowSpec } from "./job_spec.ts";
+import { type Operand, specOf, type Typed, TypedColumn } from "./typed_column.ts";
+import { specError, validateJobSpec } from "./validate_job_spec.ts";
 
-export interface JobOptions {
-  readonly maxParallelism?: number;
-  readonly checkpoint?: { readonly interval: Duration };
-  readonly restart?: RestartSpec;
-}
-
-export interface SourceOptions<In extends Columns> {
-  readonly schema: In;
-  readonly eventTime?: { readonly column: NamesOf<In, "timestamp">; readonly bound: Duration };
-}
-
-/** The columns of a stream as expressions, by name. */
-export type Row<In extends Columns> = {
-  readonly [Name in keyof In]: TypedColumn<TypeIn<In[Name]>, CanBeNull<In[Name]>>;
-};
-type Projected<Given extends Readonly<Record<string, Operand>>> = Flat<{
-  [Name in keyof Given]: ColumnOf<TypeOf<Given[Name]>, NullOf<Given[Name]>>;
-}>;
-
-export const job = (name: string, options: JobOptions = {}): JobBuilder => new JobBuilder(name, options);
-
-/** Windows of a fixed length, side by side; `offset` moves their edges. */
-export const tumbling = (size: Duration, offset: Duration = 0): TumblingSpec => ({
-  kind: "tumbling",
-  sizeMs: durationMs(size),
-  offsetMs: durationMs(offset),
-});
+export const job = (name: string, options: types.JobOptions = {}): JobBuilder => new JobBuilder(name, options);
 
 export class JobBuilder {
   readonly #name: string;
-  readonly #options: JobOptions;
+  readonly #options: types.JobOptions;
   readonly #operators: OperatorSpec[] = [];
 
-  constructor(name: string, options: JobOptions) {
+  constructor(name: string, options: types.JobOptions) {
     this.#name = name;
     this.#options = options;
   }
 
+  /** A job may have several sources; streams of one job can be joined and united. */
   source<const In extends Columns>(
     uid: string,
     connector: SourceConnectorSpec,
-    options: SourceOptions<In>,
+    options: types.SourceOptions<In>,
   ): SourceStream<In> {
     const { schema, eventTime } = options;
-    const fields: FieldSpec[] = Object.entries(schema).map(([name, type]) => fieldSpec(name, type));
-    const time = eventTime && { eventTime: { column: eventTime.column, boundMs: durationMs(eventTime.bound) } };
-    this.add({ uid, kind: "source", connector, schema: fields, ...time });
+    const time = eventTime && {
+      column: eventTime.column,
+      boundMs: durationMs(eventTime.bound),
+      ...milliseconds("idleTimeoutMs", eventTime.idleTimeout),
+    };
+    this.add({ uid, kind: "source", connector, schema: fieldsOf(schema), ...(time && { eventTime: time }) }, options);
     return new SourceStream<In>(this, uid, Object.keys(schema));
   }
 
-  add(operator: OperatorSpec): void {
-    this.#operators.push(operator);
+  add(operator: OperatorSpec, { parallelism }: types.OperatorOptions = {}): void {
+    this.#operators.push(parallelism === undefined ? operator : { ...operator, parallelism });
   }
 
   /** The complete spec. Throws `spec_invalid` with all that is wrong. */
   toSpec(): JobSpec {
-    const { maxParallelism, checkpoint, restart } = this.#options;
+    const { checkpoint, ...options } = this.#options;
+    const { interval, timeout, minPause, ...counts } = checkpoint ?? {};
+    const checkpoints = {
+      ...milliseconds("intervalMs", interval),
+      ...milliseconds("timeoutMs", timeout),
+      ...milliseconds("minPauseMs", minPause),
+      ...counts,
+    };
     const checked = validateJobSpec(
-      {
-        millrace: 1,
-        name: this.#name,
-        ...(maxParallelism === undefined ? {} : { maxParallelism }),
-        ...(checkpoint === undefined ? {} : { checkpoint: { intervalMs: durationMs(checkpoint.interval) } }),
-        ...(restart === undefined ? {} : { restart }),
-        operators: this.#operators,
-      },
-      { embedded: true },
+      { millrace: 1, name: this.#name, ...options, checkpoint: checkpoints, operators: this.#operators },
+      { embedded: true, functions: "any" },
     );
     if (checked.kind === "invalid") throw specError(checked.problems, `job ${this.#name}`);
     return checked.spec;
   }
 }
 
-function fieldSpec(name: string, type: ColumnType): FieldSpec {
-  const nullable = type.endsWith("?");
-  return { name, type: (nullable ? type.slice(0, -1) : type) as DataType, nullable };
-}
+const milliseconds = (name: string, duration: Duration | undefined): Readonly<Record<string, number>> =>
+  duration === undefined ? {} : { [name]: durationMs(duration) };
 
-/** Rows with the columns `In`. Any number of sinks and at most one further operator may read them. */
+const fieldsOf = (schema: Columns): FieldSpec[] =>
+  Object.entries(schema).map(([name, type]) => {
+    const nullable = type.endsWith("?");
+    return { name, type: (nullable ? type.slice(0, -1) : type) as DataType, nullable };
+  });
+
+/** Rows with the columns `In`. Any number of operators and sinks may read them. */
 export class Stream<In extends Columns> {
+  /** For TypeScript alone: streams of other columns are no streams of these. */
+  declare protected readonly columns: (given: In) => In;
   protected readonly job: JobBuilder;
-  protected readonly uid: string;
   protected readonly names: readonly string[];
+  /** How other operators name it: `hourly`, `hourly#late`. */
+  readonly output: string;
 
-  constructor(builder: JobBuilder, uid: string, names: readonly string[]) {
+  constructor(builder: JobBuilder, output: string, names: readonly string[]) {
     this.job = builder;
-    this.uid = uid;
+    this.output = output;
     this.names = names;
   }
 
-  #row(): Row<In> {
-    return Object.fromEntries(this.names.map((name) => [name, new TypedColumn({ col: name })])) as unknown as Row<In>;
+  #row(): types.Row<In> {
+    const columns = this.names.map((name) => [name, new TypedColumn({ col: name })]);
+    return Object.fromEntries(columns) as unknown as types.Row<In>;
   }
 
   /** Keeps the rows for which the condition is true. */
-  filter(uid: string, where: (row: Row<In>) => boolean | Typed<"bool">): Stream<In> {
-    this.job.add({ uid, kind: "filter", input: this.uid, where: specOf(where(this.#row())) });
+  filter(
+    uid: string,
+    where: (row: types.Row<In>) => boolean | Typed<"bool">,
+    options?: types.OperatorOptions,
+  ): Stream<In> {
+    this.job.add({ uid, kind: "filter", input: this.output, where: specOf(where(this.#row())) }, options);
     return new Stream<In>(this.job, uid, this.names);
   }
 
   /** Computes new columns from the old ones; what is not named is gone. */
   project<const Out extends Readonly<Record<string, Operand>>>(
     uid: string,
-    columns: (row: Row<In>) => Out,
-  ): Stream<Projected<Out>> {
+    columns: (row: types.Row<In>) => Out,
+    options?: types.OperatorOptions,
+  ): Stream<types.Projected<Out>> {
     const out = columns(this.#row());
     const specs = Object.fromEntries(Object.entries(out).map(([name, one]) => [name, specOf(one)]));
-    this.job.add({ uid, kind: "project", input: this.uid, columns: specs });
-    return new Stream<Projected<Out>>(this.job, uid, Object.keys(out));
+    this.job.add({ uid, kind: "project", input: this.output, columns: specs }, options);
+    return new Stream<types.Projected<Out>>(this.job, uid, Object.keys(out));
+  }
+
+  /** The rows of this and of the others, which have the same columns. */
+  union(uid: string, others: readonly Stream<In>[], options?: types.OperatorOptions): Stream<In> {
+    const inputs = [this.output, ...others.map((one) => one.output)];
+    this.job.add({ uid, kind: "union", inputs }, options);
+    return new Stream<In>(this.job, uid, this.names);
   }
 
   keyBy<const Keys extends NamesOf<In, KeyColumn>>(...keys: readonly Keys[]): KeyedStream<In, Keys> {
-    return new KeyedStream<In, Keys>(this.job, this.uid, keys);
+    return new KeyedStream<In, Keys>(this.job, this.output, this.names, keys);
   }
 
   /** Writes the rows somewhere; the stream goes on. */
-  sink(uid: string, to: Sink<keyof In & string>): this {
-    this.job.add({ uid, kind: "sink", input: this.uid, connector: to.connector });
+  sink(uid: string, to: Sink<keyof In & string>, options?: types.OperatorOptions): this {
+    this.job.add({ uid, kind: "sink", input: this.output, connector: to.connector }, options);
     return this;
   }
 
@@ -146,10 +145,44 @@ export class Stream<In extends Columns> {
   }
 }
 
-export class SourceStream<In extends Columns> extends Stream<In> {
+/** A stream whose operator has side outputs: their columns by name. */
+export class SidedStream<Out extends Columns, Sides extends types.SideColumns> extends Stream<Out> {
+  readonly #sides: Readonly<Record<string, readonly string[]>>;
+
+  constructor(
+    builder: JobBuilder,
+    uid: string,
+    names: readonly string[],
+    sides: Readonly<Record<string, readonly string[]>>,
+  ) {
+    super(builder, uid, names);
+    this.#sides = sides;
+  }
+
+  /** The rows of a side output, for any operator. */
+  side<const Name extends keyof Sides & string>(name: Name): Stream<Sides[Name]> {
+    return new Stream<Sides[Name]>(this.job, `${this.output}#${name}`, this.#sides[name] ?? []);
+  }
+}
+
+type Rejected = { readonly source: "utf8"; readonly position: "utf8"; readonly reason: "utf8"; readonly raw: "utf8" };
+
+export class SourceStream<In extends Columns> extends SidedStream<In, { readonly rejected: Rejected }> {
+  constructor(builder: JobBuilder, uid: string, names: readonly string[]) {
+    super(builder, uid, names, { rejected: ["source", "position", "reason", "raw"] });
+  }
+
   /** Writes the rows that could not be decoded, with place and reason. */
-  rejected(uid: string, to: Sink<"source" | "position" | "reason" | "raw">): this {
-    this.job.add({ uid, kind: "sink", input: `${this.uid}#rejected`, connector: to.connector });
+  rejected(uid: string, to: Sink<keyof Rejected>): this {
+    this.side("rejected").sink(uid, to);
+    return this;
+  }
+}
+
+export class WindowStream<Out extends Columns, In extends Columns> extends SidedStream<Out, { readonly late: In }> {
+  /** Writes the rows that came after their window had closed. */
+  late(uid: string, to: Sink<keyof In & string>): this {
+    this.side("late").sink(uid, to);
     return this;
   }
 }
@@ -157,31 +190,150 @@ export class SourceStream<In extends Columns> extends Stream<In> {
 export class KeyedStream<In extends Columns, Keys extends string> {
   readonly #job: JobBuilder;
   readonly #input: string;
+  readonly #names: readonly string[];
   readonly #keys: readonly Keys[];
 
-  constructor(builder: JobBuilder, input: string, keys: readonly Keys[]) {
+  constructor(builder: JobBuilder, input: string, names: readonly string[], keys: readonly Keys[]) {
     this.#job = builder;
     this.#input = input;
+    this.#names = names;
     this.#keys = keys;
   }
 
   /** One row per key and window: `window_start`, `window_end`, the keys, the aggregates. */
   window<const Out extends AggregatesOver<In>>(
     uid: string,
-    window: TumblingSpec,
+    window: WindowSpec["window"],
     aggregates: Out,
-  ): WindowStream<WindowColumns<In, Keys, Out>, In> {
-    const specs: Aggregates = aggregates;
-    this.#job.add({ uid, kind: "window", input: this.#input, keyBy: this.#keys, window, aggregates: specs });
+    options?: types.OperatorOptions,
+  ): WindowStream<types.WindowColumns<In, Keys, Out>, In> {
+    this.#job.add({ uid, kind: "window", input: this.#input, keyBy: this.#keys, window, aggregates }, options);
     const names = ["window_start", "window_end", ...this.#keys, ...Object.keys(aggregates)];
-    return new WindowStream<WindowColumns<In, Keys, Out>, In>(this.#job, uid, names);
+    const sides = { late: this.#names };
+    return new WindowStream<types.WindowColumns<In, Keys, Out>, In>(this.#job, uid, names, sides);
+  }
+
+  /** One row per key: the keys, the aggregates over all rows so far. A change takes the row before it back. */
+  aggregate<const Out extends AggregatesOver<In>>(
+    uid: string,
+    aggregates: Out,
+    options?: types.OperatorOptions,
+  ): Stream<types.AggregateColumns<In, Keys, Out>> {
+    this.#job.add({ uid, kind: "aggregate", input: this.#input, keyBy: this.#keys, aggregates }, options);
+    const names = [...this.#keys, ...Object.keys(aggregates)];
+    return new Stream<types.AggregateColumns<In, Keys, Out>>(this.#job, uid, names);
+  }
+
+  /** The first rows of each key, and their rank if it has a name. A row that is pushed out is taken back. */
+  topN<const Rank extends string = never>(
+    uid: string,
+    options: types.TopNOptions<In, Rank>,
+  ): Stream<types.Ranked<In, Rank>> {
+    const { limit, rank } = options;
+    const orderBy = options.orderBy.map((one) => (typeof one === "string" ? { column: one, descending: false } : one));
+    const ranked = rank === undefined ? {} : { rank };
+    this.#job.add({ uid, kind: "top_n", input: this.#input, keyBy: this.#keys, orderBy, limit, ...ranked }, options);
+    const names = rank === undefined ? this.#names : [...this.#names, rank];
+    return new Stream<types.Ranked<In, Rank>>(this.#job, uid, names);
+  }
+
+  /** Rows with equal keys whose times are such that `right - left` is between `lower` and `upper`. */
+  intervalJoin<Right extends Columns, RightKeys extends string, const Out extends types.JoinOutput>(
+    uid: string,
+    right: KeyedStream<Right, RightKeys>,
+    span: { readonly lower: Duration; readonly upper: Duration } & types.OperatorOptions,
+    columns: (left: types.JoinRow<In>, right: types.JoinRow<Right>) => Out,
+  ): SidedStream<types.Joined<Out>, { readonly late_left: In; readonly late_right: Right }> {
+    const joined = this.#joined(right, columns);
+    const between = { lowerMs: durationMs(span.lower), upperMs: durationMs(span.upper) };
+    this.#job.add({ uid, kind: "interval_join", ...joined, ...between }, span);
+    const sides = { late_left: this.#names, late_right: right.#names };
+    return new SidedStream(this.#job, uid, Object.keys(joined.columns), sides);
+  }
+
+  /** Rows with equal keys that are at most `ttl` apart, in event time if both have it, else in wall time. */
+  join<Right extends Columns, RightKeys extends string, const Out extends types.JoinOutput>(
+    uid: string,
+    right: KeyedStream<Right, RightKeys>,
+    { ttl, ...options }: { readonly ttl: Duration } & types.OperatorOptions,
+    columns: (left: types.JoinRow<In>, right: types.JoinRow<Right>) => Out,
+  ): Stream<types.Joined<Out>> {
+    const joined = this.#joined(right, columns);
+    this.#job.add({ uid, kind: "join", ...joined, ttlMs: durationMs(ttl) }, options);
+    return new Stream<types.Joined<Out>>(this.#job, uid, Object.keys(joined.columns));
+  }
+
+  #joined<Right extends Columns, RightKeys extends string>(
+    right: KeyedStream<Right, RightKeys>,
+    columns: (left: types.JoinRow<In>, right: types.JoinRow<Right>) => types.JoinOutput,
+  ) {
+    const out = columns(joinRow<In>("left", this.#names), joinRow<Right>("right", right.#names));
+    const longer: readonly string[] = this.#keys.length < right.#keys.length ? right.#keys : this.#keys;
+    // A key without a partner is left for validation to find.
+    const on = longer.map((_, index) => ({
+      left: this.#keys[index] as string,
+      right: right.#keys[index] as string,
+    }));
+    const texts = Object.entries(out).map(([name, one]) => [name, one.text] as const);
+    return { left: this.#input, right: right.#input, on, columns: Object.fromEntries(texts) };
+  }
+
+  /** Another input of one process function, by keys of the same types. */
+  connect<Right extends Columns, RightKeys extends string>(right: KeyedStream<Right, RightKeys>): ConnectedStreams {
+    return new ConnectedStreams(this.#job, [this.#input, right.#input], [this.#keys, right.#keys]);
+  }
+
+  /** A function that the deployment registers under this name, with state by key. */
+  process<const Out extends Columns, const Sides extends types.SideColumns = Readonly<Record<never, Columns>>>(
+    uid: string,
+    name: string,
+    options: types.ProcessOptions<Out, Sides>,
+  ): SidedStream<Out, Sides> {
+    return new ConnectedStreams(this.#job, [this.#input], [this.#keys]).process(uid, name, options);
   }
 }
 
-export class WindowStream<Out extends Columns, In extends Columns> extends Stream<Out> {
-  /** Writes the rows that came after their window had closed. */
-  late(uid: string, to: Sink<keyof In & string>): this {
-    this.job.add({ uid, kind: "sink", input: `${this.uid}#late`, connector: to.connector });
-    return this;
+const joinRow = <In extends Columns>(side: "left" | "right", names: readonly string[]): types.JoinRow<In> =>
+  Object.fromEntries(
+    names.map((name) => [name, new types.JoinColumn<ColumnType>(`${side}.${name}`)]),
+  ) as unknown as types.JoinRow<In>;
+
+/** The inputs of a process function. */
+export class ConnectedStreams {
+  readonly #job: JobBuilder;
+  readonly #inputs: readonly string[];
+  readonly #keyBy: readonly (readonly string[])[];
+
+  constructor(builder: JobBuilder, inputs: readonly string[], keyBy: readonly (readonly string[])[]) {
+    this.#job = builder;
+    this.#inputs = inputs;
+    this.#keyBy = keyBy;
+  }
+
+  process<const Out extends Columns, const Sides extends types.SideColumns = Readonly<Record<never, Columns>>>(
+    uid: string,
+    name: string,
+    options: types.ProcessOptions<Out, Sides>,
+  ): SidedStream<Out, Sides> {
+    const { columns, states = {}, outputs = {}, params = null } = options;
+    const sides = Object.entries(outputs as types.SideColumns);
+    this.#job.add(
+      {
+        uid,
+        kind: "process",
+        inputs: this.#inputs,
+        keyBy: this.#keyBy,
+        function: name,
+        columns: fieldsOf(columns),
+        states: Object.fromEntries(
+          Object.entries(states).map(([key, { kind, ttl }]) => [key, { kind, ...milliseconds("ttlMs", ttl) }]),
+        ),
+        outputs: Object.fromEntries(sides.map(([side, schema]) => [side, fieldsOf(schema)])),
+        params,
+      },
+      options,
+    );
+    const names = Object.fromEntries(sides.map(([side, schema]) => [side, Object.keys(schema)]));
+    return new SidedStream<Out, Sides>(this.#job, uid, Object.keys(columns), names);
   }
 }

@@ -1,7 +1,8 @@
 // What a job file imports: the builder, connectors, aggregates, expressions, the spec and its validation.
 
-export { avg, count, max, min, sum } from "./aggregate_builders.ts";
-export { type JobBuilder, type JobOptions, job, type Stream, tumbling } from "./builder.ts";
+export { avg, count, countDistinct, max, min, sum } from "./aggregate_builders.ts";
+export { type JobBuilder, job, type KeyedStream, type SidedStream, type Stream } from "./builder.ts";
+export type { JobOptions } from "./builder_types.ts";
 export {
   generator,
   memory,
@@ -17,3 +18,4 @@ export type { Duration } from "./duration.ts";
 export type { JobSpec } from "./job_spec.ts";
 export { f64, lit, nothing, timestamp, when } from "./typed_column.ts";
 export { type Problem, type Validation, validateJobSpec } from "./validate_job_spec.ts";
+export { descending, hopping, session, tumbling } from "./window_builders.ts";

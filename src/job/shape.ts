@@ -20,6 +20,14 @@ export const wholeNumber = (least: number, most: number, expected: Expected) =>
     v.check((value) => Number.isSafeInteger(value) && value >= least && value <= most, expected),
   );
 
+export const numberBetween = (least: number, most: number) => {
+  const expected = `a number from ${least} to ${most}`;
+  return v.pipe(
+    v.number(expected),
+    v.check((value) => value >= least && value <= most, expected),
+  );
+};
+
 export const flag = () => v.boolean("true or false");
 
 export const oneName = <const Names extends readonly string[]>(names: Names) => v.picklist(names, oneOf(names));
@@ -92,28 +100,29 @@ function missingField(path: Path, entries: v.ObjectEntries): string | undefined 
   return typeof message === "string" ? message : undefined;
 }
 
-/** One of several objects, told apart by their field `kind`. */
+/** One of several objects, told apart by one of their fields, `kind` where it is not said. */
 export function byKind<const Options extends Readonly<Record<string, v.GenericSchema>>>(
   options: Options,
   expected: Expected,
+  field = "kind",
 ) {
   type Output = v.InferOutput<Options[keyof Options]>;
   const kinds = Object.keys(options);
   const hint = (found: unknown): string =>
     `${oneOf(kinds)}${typeof found === "string" ? didYouMean(found, kinds) : ""}`;
-  const noKind = v.object({ kind: v.picklist(kinds, (issue) => hint(issue.input)) }, hint(undefined));
+  const noKind = v.object({ [field]: v.picklist(kinds, (issue) => hint(issue.input)) }, hint(undefined));
   return objectWith<Output>(expected, (input) => {
-    const kind = kinds.find((one) => one === input["kind"]);
+    const kind = kinds.find((one) => one === input[field]);
     return (kind === undefined ? noKind : options[kind]) as Making<Output>;
   });
 }
 
-/** An object whose keys are column names, in the order in which they are written. */
-export function namedColumns<Item extends v.GenericSchema>(item: Item, most: number, expected: Expected) {
+/** An object whose keys are names as columns have them, in the order in which they are written. */
+export function named<Item extends v.GenericSchema>(item: Item, least: number, most: number, expected: Expected) {
   type Output = Record<string, v.InferOutput<Item>>;
   return objectWith<Output>(expected, (input) => {
     const keys = Object.keys(input);
-    if (keys.length < 1 || keys.length > most) return never<Output>(expected);
+    if (keys.length < least || keys.length > most) return never<Output>(expected);
     const refuse = v.rawCheck<Output>(({ addIssue }) => {
       for (const key of keys) {
         if (!COLUMN_NAME.test(key)) addIssue({ input: key, message: COLUMN_NAME_EXPECTED, path: [step(input, key)] });

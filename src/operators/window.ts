@@ -6,10 +6,11 @@ import { asOperatorUid, type OperatorUid } from "../base/ids.ts";
 import { corruptionError } from "../base/errors.ts";
 import type { PlainData } from "../base/plain.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
-import { columnIndex } from "../batch/schema.ts";
+import { columnIndex, type Schema } from "../batch/schema.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { WindowTable } from "../state/window_table.ts";
-import type { BatchReceiver, OperatorContext, Receiver, StatefulOperator } from "./operator.ts";
+import type { KeyedState } from "./keyed_state.ts";
+import type { BatchReceiver, OperatorContext, Receiver } from "./operator.ts";
 
 export interface WindowWiring {
   readonly uid: OperatorUid;
@@ -23,7 +24,8 @@ export interface WindowWiring {
   readonly context: OperatorContext;
 }
 
-export class WindowOperator implements StatefulOperator {
+export class WindowOperator implements Receiver, KeyedState {
+  readonly name = "windows";
   readonly #wiring: WindowWiring;
 
   constructor(wiring: WindowWiring) {
@@ -32,6 +34,9 @@ export class WindowOperator implements StatefulOperator {
 
   get uid(): OperatorUid {
     return asOperatorUid(this.#wiring.uid);
+  }
+  get schema(): Schema {
+    return this.#wiring.table.stateSchema;
   }
   get stateBytes(): number {
     return this.#wiring.table.stateBytes;
@@ -86,16 +91,16 @@ export class WindowOperator implements StatefulOperator {
   completed(epoch: number): void {
     this.#wiring.table.completed(epoch);
   }
-  restoreScalars(scalars: PlainData): void {
+  restoreScalars(scalars: readonly PlainData[]): void {
+    // Aligned barriers stop all subtasks at the same watermark; the smallest closes no window too early.
+    const fired = scalars.map((one) => this.#firedOf(one));
+    this.#wiring.table.firedWatermark = fired.reduce((least, one) => (one < least ? one : least));
+  }
+  #firedOf(scalars: PlainData): bigint {
     const text = (scalars as { firedWatermark?: unknown }).firedWatermark;
-    if (typeof text !== "string" || !/^-?\d{1,19}$/.test(text)) {
-      throw corruptionError(
-        "state_corrupt",
-        `operator ${this.uid}`,
-        "the checkpoint holds no watermark of the windows",
-      );
-    }
-    this.#wiring.table.firedWatermark = BigInt(text);
+    if (typeof text === "string" && /^-?\d{1,19}$/.test(text)) return BigInt(text);
+    const message = "the checkpoint holds no watermark of the windows";
+    throw corruptionError("state_corrupt", `operator ${this.uid}`, message);
   }
   restore(batch: RecordBatch): void {
     this.#wiring.table.restore(batch);

@@ -15,9 +15,11 @@ export interface PartRef {
   readonly expiresAt: string | null;
 }
 
-/** The state of one operator: later parts overwrite rows of earlier ones. */
-export interface OperatorSnapshot {
+/** One table of keyed state of one subtask: later parts overwrite rows of earlier ones. */
+export interface StateSnapshot {
   readonly uid: OperatorUid;
+  /** The name of the table within the operator. */
+  readonly state: string;
   readonly parts: readonly PartRef[];
   /** Small values beside the rows: the watermark that the operator has seen, counters. */
   readonly scalars: PlainData;
@@ -42,27 +44,65 @@ export interface SourceSnapshot {
 export interface PendingCommittable {
   readonly sink: OperatorUid;
   readonly checkpoint: CheckpointId;
+  /** Tells the subtask that staged it, too: see `committableIndex`. */
   readonly index: number;
   readonly part: PartRef;
 }
 
 /** All that a checkpoint holds of one task. */
 export interface TaskSnapshot {
-  readonly operators: readonly OperatorSnapshot[];
+  readonly chain: number;
+  readonly subtask: number;
+  readonly states: readonly StateSnapshot[];
   readonly sources: readonly SourceSnapshot[];
   /** Every committable that is not known to be committed, this checkpoint's own and older ones. */
   readonly pending: readonly PendingCommittable[];
-  /** All splits had ended and all windows had fired before the barrier. */
+  /** Its inputs had ended and all windows had fired before the barrier. */
   readonly inputEnded: boolean;
   readonly counters: TaskCounters;
 }
 
 /** Totals since the job's first start; part of the snapshot so that they survive restarts exactly. */
 export interface TaskCounters {
+  /** Rows that sources read, rejected ones included. */
   readonly rowsIn: number;
   readonly rowsRejected: number;
   readonly rowsLate: number;
+  /** Rows handed to sinks. */
   readonly rowsOut: number;
 }
 
 export const zeroCounters: TaskCounters = { rowsIn: 0, rowsRejected: 0, rowsLate: 0, rowsOut: 0 };
+
+export const addCounters = (left: TaskCounters, right: TaskCounters): TaskCounters => ({
+  rowsIn: left.rowsIn + right.rowsIn,
+  rowsRejected: left.rowsRejected + right.rowsRejected,
+  rowsLate: left.rowsLate + right.rowsLate,
+  rowsOut: left.rowsOut + right.rowsOut,
+});
+
+/** What one table is restored from: the snapshots of every subtask that wrote rows of the key groups wanted. */
+export interface StateRestore {
+  readonly uid: OperatorUid;
+  readonly state: string;
+  /**
+   * `from` is what this very subtask wrote under the same parallelism: it holds exactly the task's own key groups, and
+   * the next checkpoint may build on its parts. Else `from` is what every subtask wrote, and the next checkpoint writes
+   * all of the task's state anew: parts must never be listed by two subtasks, or old rows would overwrite new ones.
+   */
+  readonly own: boolean;
+  /** One a subtask that took part in the checkpoint; the parts of one subtask in their order. */
+  readonly from: readonly { readonly scalars: PlainData; readonly parts: readonly PartRef[] }[];
+}
+
+/** What one task starts with. The layout may differ from the one that wrote the checkpoint. */
+export interface TaskRestore {
+  /** 0: a first start; the splits are those that were enumerated, and there is nothing else. */
+  readonly checkpoint: CheckpointId;
+  readonly states: readonly StateRestore[];
+  /** The splits that are this task's to read. */
+  readonly sources: readonly SourceSnapshot[];
+  /** The committables that are this task's to commit. */
+  readonly pending: readonly PendingCommittable[];
+  readonly counters: TaskCounters;
+}

@@ -10,6 +10,7 @@
 import { assert, present } from "../base/assert.ts";
 import { type MillraceError, userError } from "../base/errors.ts";
 import { type DataType, type Field, field, type Schema } from "../batch/schema.ts";
+import { KEY_COLUMNS_MAX, keyKind, keyKindOf } from "../kernel/key_kind.ts";
 import type { KeyGroupRange } from "../keygroup/key_group.ts";
 
 export interface WindowAggregate {
@@ -35,12 +36,10 @@ export interface WindowTableConfig {
 }
 
 /** Codes of kernels/table/layout.ts. */
-const keyKind = { fixed: 0, nullable: 1, text: 2, composite: 3 } as const;
 const foldFlag = { sum: 1, min: 2, max: 4, float: 8, nullable: 16 } as const;
 const operation = { copy: 0, count: 1, orderedFloat: 2, sumFloat: 3, averageInteger: 4, averageFloat: 5 } as const;
 
-/** Lengths of the kernels' lists. */
-const KEY_COLUMNS_MAX = 16;
+/** Length of the kernels' list. */
 const AGGREGATES_MAX = 128;
 
 const I64_MIN = -(2n ** 63n);
@@ -121,13 +120,6 @@ export function planWindowTable(input: Schema, config: WindowTableConfig): Windo
     outputs,
     states,
   };
-}
-
-function keyKindOf(keys: readonly Field[]): number {
-  if (keys.length > 1) return keyKind.composite;
-  const key = present(keys[0], "a key column");
-  if (key.type === "utf8") return keyKind.text;
-  return key.nullable ? keyKind.nullable : keyKind.fixed;
 }
 
 /** Columns that need accumulators, in order of column, with their flags. */

@@ -1,134 +1,220 @@
-// Builds the operators of one chain from its plan, last to first, so that each knows what comes after it.
+// Builds the operators of one chain from its plan and connects them.
 //
-// A batch's way: source region -> filter (in place) -> project (own region) -> window (own region) -> sinks.
-// Sinks of an output read it before the operator after it does, because a filter works in place.
+//   source or edge ─▶ Outlet ─▶ operator ─▶ Outlet ─▶ sinks, edges to other tasks, operators …
+//
+// A batch's way is a chain of calls over regions of one WASM memory. A filter works in place, and a union passes its
+// input's columns on as its own: where such an operator is not alone, it gets a copy of its own.
+// Readers of one output are called in this order: sinks and edges, which copy rows out, then operators.
 
-import { assert, present } from "../base/assert.ts";
-import { asOperatorUid, type OperatorUid } from "../base/ids.ts";
-import { batchOfRows, type RecordBatch } from "../batch/record_batch.ts";
-import { equalSchemas } from "../batch/schema.ts";
-import type { RejectedRow } from "../connectors/source.ts";
+import { present } from "../base/assert.ts";
+import type { OperatorUid } from "../base/ids.ts";
+import { batchOfRows } from "../batch/record_batch.ts";
+import type { Schema } from "../batch/schema.ts";
 import type { SinkConnector, SinkWriter } from "../connectors/sink.ts";
-import { FilterKernel } from "../expression/filter_kernel.ts";
+import type { RejectedRow } from "../connectors/source.ts";
 import { ProjectKernel } from "../expression/project_kernel.ts";
-import { type ChainPlan, type OperatorNode, sinksOf, type WindowNode } from "../graph/plan.ts";
-import { rejectedSchema } from "../job/resolve_job.ts";
+import {
+  type ChainPlan,
+  type JobPlan,
+  type OperatorNode,
+  type PlanNode,
+  readersOf,
+  type SinkNode,
+  type SourceNode,
+} from "../graph/plan.ts";
 import { BatchRegion } from "../kernel/batch_region.ts";
-import type { KernelInstance } from "../kernel/instance.ts";
-import { allKeyGroups } from "../keygroup/key_group.ts";
-import { FilterOperator } from "../operators/filter.ts";
-import type { OperatorContext, Receiver, StatefulOperator } from "../operators/operator.ts";
+import type { KeyedState, TimedOperator } from "../operators/keyed_state.ts";
+import type { BatchReceiver } from "../operators/operator.ts";
 import { ProjectOperator } from "../operators/project.ts";
-import { WindowOperator } from "../operators/window.ts";
-import { WindowTable, type WindowTableConfig } from "../state/window_table.ts";
+import { EdgeOutput } from "./exchange/edge_output.ts";
+import type { CreditedSender } from "./exchange/credited_sender.ts";
+import { buildNode } from "./nodes/build_node.ts";
+import type { NodeContext } from "./nodes/node_context.ts";
+import { Outlet, SideLoader, WatermarkTap } from "./outlet.ts";
 import { SinkOperator } from "./sink_operator.ts";
 
-export interface ChainContext extends OperatorContext {
-  countOut(rows: number): void;
+export interface ChainWiring extends Omit<NodeContext, "inputs" | "next" | "side"> {
+  readonly sinks: ReadonlyMap<OperatorUid, SinkConnector>;
+  /** The sending ends of an edge, one a target task. */
+  readonly senders: (edge: number) => readonly CreditedSender[];
+  readonly countOut: (rows: number) => void;
 }
 
-export interface Chain {
+export interface SourceInlet {
+  readonly node: SourceNode;
   /** What the source fills. */
-  readonly region: BatchRegion;
-  /** Takes the rows of `region`. */
-  readonly head: readonly Receiver[];
-  readonly stateful: readonly StatefulOperator[];
-  readonly writers: ReadonlyMap<OperatorUid, SinkWriter>;
+  readonly outlet: Outlet;
   writeRejected(rows: readonly RejectedRow[]): void;
 }
 
-export function windowTableConfig(node: WindowNode, maxParallelism: number): WindowTableConfig {
-  return {
-    keys: node.keyColumns,
-    timestamp: node.timeColumn,
-    sizeMs: node.window.sizeMs,
-    offsetMs: node.window.offsetMs,
-    aggregates: node.aggregates.map((one) => ({
-      function: one.function,
-      name: one.name,
-      ...(one.column === undefined ? {} : { column: one.column }),
-    })),
-    maxParallelism,
-    keyGroups: allKeyGroups(maxParallelism),
-  };
+export interface Chain {
+  readonly sources: readonly SourceInlet[];
+  /** By edge: what its frames are loaded into. */
+  readonly inlets: ReadonlyMap<number, Outlet>;
+  readonly outputs: readonly EdgeOutput[];
+  readonly states: readonly KeyedState[];
+  readonly timed: readonly TimedOperator[];
+  readonly writers: ReadonlyMap<OperatorUid, SinkWriter>;
 }
 
-export function buildChain(
-  plan: ChainPlan,
-  maxParallelism: number,
-  kernel: KernelInstance,
-  sinks: ReadonlyMap<OperatorUid, SinkConnector>,
-  context: ChainContext,
-): Chain {
-  const writers = new Map<OperatorUid, SinkWriter>();
-  for (const [uid, connector] of sinks) writers.set(uid, connector.writer());
-  const stateful: StatefulOperator[] = [];
+export function buildChain(plan: JobPlan, chain: ChainPlan, wiring: ChainWiring): Chain {
+  return new ChainBuilder(plan, chain, wiring).build();
+}
 
-  const sinkOperators = (
-    uid: OperatorUid,
-    output: "main" | "late" | "rejected",
-    region?: BatchRegion,
-  ): SinkOperator[] =>
-    sinksOf(plan, uid, output).map(
-      (node) =>
-        new SinkOperator(region, present(writers.get(node.uid), `the writer of sink ${node.uid}`), context.countOut),
-    );
+type Reader = ReturnType<typeof readersOf>[number];
 
-  // Receivers of what the operators before `index` leave in `region`, which the node `uid` fills.
-  const receiversFrom = (index: number, uid: OperatorUid, region: BatchRegion): Receiver[] => {
-    const receivers: Receiver[] = sinkOperators(uid, "main", region);
-    const node = plan.operators[index];
-    if (node !== undefined) receivers.push(operatorAt(node, index, region));
-    return receivers;
-  };
+class ChainBuilder {
+  readonly #plan: JobPlan;
+  readonly #chain: ChainPlan;
+  readonly #wiring: ChainWiring;
+  readonly #outlets = new Map<string, Outlet>();
+  readonly #sides = new Map<string, BatchReceiver[]>();
+  readonly #writers = new Map<OperatorUid, SinkWriter>();
+  readonly #outputs: EdgeOutput[] = [];
+  readonly #states: KeyedState[] = [];
+  readonly #timed: TimedOperator[] = [];
 
-  const operatorAt = (node: OperatorNode, index: number, input: BatchRegion): Receiver => {
-    assert(equalSchemas(node.input, input.schema), `operator ${node.uid} reads the columns that are there`);
-    switch (node.kind) {
-      case "filter":
-        return new FilterOperator(
-          new FilterKernel(kernel, input, node.where, node.uid),
-          receiversFrom(index + 1, node.uid, input),
-        );
-      case "project": {
-        const project = new ProjectKernel(kernel, input, node.columns, node.uid);
-        return new ProjectOperator(project, receiversFrom(index + 1, node.uid, project.output));
-      }
-      case "window": {
-        const table = new WindowTable(kernel, input, windowTableConfig(node, maxParallelism));
-        assert(equalSchemas(table.outputSchema, node.output), `window ${node.uid} emits the planned columns`);
-        const output = new BatchRegion(kernel, table.outputSchema);
-        const late = node.lateConnected ? sinkOperators(node.uid, "late") : [];
-        const next = receiversFrom(index + 1, node.uid, output);
-        const operator = new WindowOperator({
-          uid: asOperatorUid(node.uid),
-          table,
-          sizeMs: node.window.sizeMs,
-          input,
-          output,
-          next,
-          late,
-          context,
-        });
-        stateful.push(operator);
-        return operator;
-      }
+  constructor(plan: JobPlan, chain: ChainPlan, wiring: ChainWiring) {
+    this.#plan = plan;
+    this.#chain = chain;
+    this.#wiring = wiring;
+    for (const [uid, connector] of wiring.sinks) this.#writers.set(uid, connector.writer());
+  }
+
+  build(): Chain {
+    const { kernel } = this.#wiring;
+    const inlets = new Map<number, Outlet>();
+    for (const edge of this.#plan.edges) {
+      if (edge.to.chain !== this.#chain.id) continue;
+      const outlet = new Outlet(new BatchRegion(kernel, edge.schema));
+      inlets.set(edge.id, outlet);
+      this.#outlets.set(edgeKey(edge.id), outlet);
+      this.#connectCopyingReaders(outlet, readersOf(this.#chain, { edge: edge.id }));
     }
-  };
+    const sources: SourceInlet[] = [];
+    for (const node of this.#chain.nodes) {
+      if (node.kind === "source") sources.push(this.#source(node));
+      else if (node.kind !== "sink") this.#operator(node);
+    }
+    return {
+      sources,
+      inlets,
+      outputs: this.#outputs,
+      states: this.#states,
+      timed: this.#timed,
+      writers: this.#writers,
+    };
+  }
 
-  const region = new BatchRegion(kernel, plan.source.output);
-  const head = receiversFrom(0, plan.source.uid, region);
-  const rejected = sinkOperators(plan.source.uid, "rejected");
-  const writeRejected = (rows: readonly RejectedRow[]): void => {
-    if (rejected.length === 0 || rows.length === 0) return;
-    const batch = rejectedBatch(plan.source.uid, rows);
-    for (const sink of rejected) sink.write(batch);
-  };
-  return { region, head, stateful, writers, writeRejected };
+  #source(node: SourceNode): SourceInlet {
+    const outlet = new Outlet(new BatchRegion(this.#wiring.kernel, node.output));
+    this.#addOutputs(node, outlet);
+    const receivers = this.#sides.get(sideKey(node.uid, "rejected")) ?? [];
+    const schema = node.sides.get("rejected");
+    const writeRejected = (rows: readonly RejectedRow[]): void => {
+      if (schema === undefined || rows.length === 0) return;
+      const values = rows.map((row) => [node.uid, row.position, row.reason, row.raw]);
+      const batch = batchOfRows(schema, values);
+      for (const one of receivers) one.write(batch);
+    };
+    return { node, outlet, writeRejected };
+  }
+
+  #operator(node: OperatorNode): void {
+    const inputs = node.inputs.map((input, index) => this.#inputOf(node, index, input));
+    // Readers of side outputs are listed before the operator is made; those of the main output are added behind it.
+    for (const [name, schema] of node.sides) this.#addSide(node, name, schema);
+    const next: Outlet["receivers"] = [];
+    const built = buildNode(node, {
+      ...this.#wiring,
+      inputs: inputs.map((one) => one.region),
+      next,
+      side: (name) => this.#sides.get(sideKey(node.uid, name)) ?? [],
+    });
+    const outlet = new Outlet(built.output, next);
+    built.receivers.forEach((receiver, index) => {
+      inputs[index]?.receivers.push(receiver);
+    });
+    this.#states.push(...built.states);
+    if (built.timed !== undefined) this.#timed.push(built.timed);
+    this.#addOutputs(node, outlet);
+  }
+
+  #inputOf(node: OperatorNode, index: number, input: OperatorNode["inputs"][number]): Outlet {
+    const key = input.edge === undefined ? outletKey(input.uid, input.output) : edgeKey(input.edge);
+    const outlet = present(this.#outlets.get(key), `what input ${index} of ${node.uid} reads`);
+    const from = input.edge === undefined ? { uid: input.uid, output: input.output } : { edge: input.edge };
+    const operators = readersOf(this.#chain, from).filter((one) => one.node.kind !== "sink");
+    const altersInput = node.kind === "filter" || node.kind === "union";
+    return altersInput && operators.length > 1 ? this.#copyOf(outlet, node.uid) : outlet;
+  }
+
+  #copyOf(outlet: Outlet, uid: OperatorUid): Outlet {
+    const { kernel } = this.#wiring;
+    const columns = outlet.region.schema.map(({ name, type, nullable }, index) => ({
+      name,
+      expression: { kind: "column" as const, index, name, type, nullable },
+    }));
+    const copy = new ProjectKernel(kernel, outlet.region, columns, uid);
+    const own = new Outlet(copy.output);
+    outlet.receivers.push(new ProjectOperator(copy, own.receivers));
+    return own;
+  }
+
+  /** Registers the outputs of a node and connects the readers that only copy. */
+  #addOutputs(node: PlanNode, outlet: Outlet): void {
+    this.#outlets.set(outletKey(node.uid, "main"), outlet);
+    this.#connectCopyingReaders(outlet, readersOf(this.#chain, { uid: node.uid, output: "main" }));
+    this.#connectEdges(outlet, node.uid, "main");
+    if (node.kind === "source") for (const [name, schema] of node.sides) this.#addSide(node, name, schema);
+    for (const name of node.sides.keys()) {
+      const side = this.#outlets.get(outletKey(node.uid, name));
+      if (side !== undefined) outlet.receivers.push(new WatermarkTap(side));
+    }
+  }
+
+  #addSide(node: PlanNode, name: string, schema: Schema): void {
+    const receivers: BatchReceiver[] = [];
+    const readers = readersOf(this.#chain, { uid: node.uid, output: name });
+    for (const { node: reader } of readers) {
+      if (reader.kind === "sink") receivers.push(this.#sink(reader, undefined));
+    }
+    const crosses = this.#plan.edges.some(
+      ({ from }) => from.chain === this.#chain.id && from.uid === node.uid && from.output === name,
+    );
+    if (crosses || readers.some((one) => one.node.kind !== "sink")) {
+      const loader = new SideLoader(new Outlet(new BatchRegion(this.#wiring.kernel, schema)));
+      this.#outlets.set(outletKey(node.uid, name), loader.outlet);
+      this.#connectEdges(loader.outlet, node.uid, name);
+      receivers.push(loader);
+    }
+    this.#sides.set(sideKey(node.uid, name), receivers);
+  }
+
+  #connectCopyingReaders(outlet: Outlet, readers: readonly Reader[]): void {
+    for (const { node } of readers) {
+      if (node.kind === "sink") outlet.receivers.push(this.#sink(node, outlet.region));
+    }
+  }
+
+  #connectEdges(outlet: Outlet, uid: OperatorUid, output: string): void {
+    for (const edge of this.#plan.edges) {
+      const { from } = edge;
+      if (from.chain !== this.#chain.id || from.uid !== uid || from.output !== output) continue;
+      const { maxParallelism } = this.#wiring;
+      const senders = this.#wiring.senders(edge.id);
+      const out = new EdgeOutput({ edge, region: outlet.region, senders, maxParallelism });
+      this.#outputs.push(out);
+      outlet.receivers.push(out);
+    }
+  }
+
+  #sink(node: SinkNode, region: BatchRegion | undefined): SinkOperator {
+    const writer = present(this.#writers.get(node.uid), `the writer of sink ${node.uid}`);
+    return new SinkOperator(region, writer, this.#wiring.countOut);
+  }
 }
 
-const rejectedBatch = (uid: OperatorUid, rows: readonly RejectedRow[]): RecordBatch =>
-  batchOfRows(
-    rejectedSchema,
-    rows.map((row) => [uid, row.position, row.reason, row.raw]),
-  );
+const outletKey = (uid: OperatorUid, output: string): string => `${uid}#${output}`;
+const sideKey = outletKey;
+const edgeKey = (edge: number): string => `edge ${edge}`;

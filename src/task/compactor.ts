@@ -1,4 +1,4 @@
-// Keeps the list of parts that make up each operator's durable state short.
+// Keeps the list of parts that make up each state's durable form short.
 //
 // A part whose rows are all dead is left out of the next manifest without being read: closed windows cost nothing.
 // Where live parts still weigh too much, a new base is composed off the hot path: the parts are read back from the
@@ -8,8 +8,8 @@
 // - A new base equals the parts it replaces; parts that became durable meanwhile stay after it, in their order.
 // - It reaches the store as part of the next checkpoint, so nothing refers to it before a manifest does.
 
-import type { OperatorUid } from "../base/ids.ts";
-import type { OperatorSnapshot, PartRef } from "../protocol/snapshot.ts";
+import type { KeyedState } from "../operators/keyed_state.ts";
+import type { PartRef, StateSnapshot } from "../protocol/snapshot.ts";
 import type { StatePart } from "./state_part.ts";
 
 /** When parts are merged. */
@@ -25,7 +25,7 @@ export interface CompactionLimits {
 export const defaultCompaction: CompactionLimits = { amplificationMax: 2, spareBytes: 1024 * 1024, partsMax: 64 };
 
 /** Merges parts into one: reads them, keeps the newest row of each key, drops what is dead. */
-export type Compose = (snapshot: OperatorSnapshot) => Promise<StatePart>;
+export type Compose = (snapshot: StateSnapshot) => Promise<StatePart>;
 
 interface Composed {
   readonly part: StatePart;
@@ -35,7 +35,7 @@ interface Composed {
   storedAs: string | undefined;
 }
 
-interface OperatorParts {
+interface StateParts {
   readonly durable: readonly PartRef[];
   composed: Composed | undefined;
 }
@@ -43,7 +43,7 @@ interface OperatorParts {
 export class Compactor {
   readonly #compose: Compose;
   readonly #limits: CompactionLimits;
-  readonly #operators = new Map<OperatorUid, OperatorParts>();
+  readonly #states = new Map<string, StateParts>();
   #running: Promise<void> | undefined;
   #failure: unknown;
 
@@ -54,29 +54,31 @@ export class Compactor {
 
   /**
    * These parts are in a durable manifest now.
-   * @param stateBytes what the operator's live state weighs.
+   * @param stateBytes what the live state weighs.
    */
-  durable(snapshot: OperatorSnapshot, stateBytes: number): void {
-    const { uid, parts } = snapshot;
-    const before = this.#operators.get(uid)?.composed;
+  durable(snapshot: StateSnapshot, stateBytes: number): void {
+    const { parts } = snapshot;
+    const key = keyOf(snapshot.uid, snapshot.state);
+    const before = this.#states.get(key)?.composed;
     const used = before?.storedAs !== undefined && parts.some((part) => part.name === before.storedAs);
     const composed = used ? undefined : before;
-    this.#operators.set(uid, { durable: parts, composed });
+    this.#states.set(key, { durable: parts, composed });
     if (this.#running === undefined && composed === undefined && isDue(parts, stateBytes, this.#limits)) {
       this.#start(snapshot);
     }
   }
 
-  #start(snapshot: OperatorSnapshot): void {
+  #start(snapshot: StateSnapshot): void {
+    const key = keyOf(snapshot.uid, snapshot.state);
     this.#running = this.#compose(snapshot)
       .then((part) => {
-        const known = this.#operators.get(snapshot.uid);
+        const known = this.#states.get(key);
         const replaced = new Set(snapshot.parts.map((one) => one.name));
         if (known !== undefined) known.composed = { part, replaced, storedAs: undefined };
       })
       .catch((error: unknown) => {
         // Parts that checkpoints have left behind meanwhile may be collected, and are nobody's loss.
-        const needed = new Set(this.#operators.get(snapshot.uid)?.durable.map((part) => part.name));
+        const needed = new Set(this.#states.get(key)?.durable.map((part) => part.name));
         if (snapshot.parts.every((part) => needed.has(part.name))) this.#failure = error;
       })
       .finally(() => {
@@ -88,8 +90,12 @@ export class Compactor {
    * The parts that a checkpoint builds on, oldest first: a finished base, which `store` makes durable, and the durable
    * parts that it does not replace; without those that are dead at `watermark`.
    */
-  async parts(uid: OperatorUid, watermark: bigint, store: (part: StatePart) => Promise<PartRef>): Promise<PartRef[]> {
-    const known = this.#operators.get(uid);
+  async parts(
+    { uid, name }: Pick<KeyedState, "uid" | "name">,
+    watermark: bigint,
+    store: (part: StatePart) => Promise<PartRef>,
+  ): Promise<PartRef[]> {
+    const known = this.#states.get(keyOf(uid, name));
     if (known === undefined) return [];
     const { durable, composed } = known;
     const alive = (part: PartRef): boolean => part.expiresAt === null || BigInt(part.expiresAt) > watermark;
@@ -110,6 +116,8 @@ export class Compactor {
     await this.#running;
   }
 }
+
+const keyOf = (uid: string, state: string): string => `${uid}/${state}`;
 
 function isDue(parts: readonly PartRef[], stateBytes: number, limits: CompactionLimits): boolean {
   if (parts.length < 2) return false;

@@ -1,97 +1,110 @@
-// Bringing state back from parts, into a live operator or into a temporary one that merges parts.
+// Bringing state back from parts, into a live table or into a temporary one that merges parts.
 
-import { corruptionError } from "../base/errors.ts";
+import { corruptionError, type MillraceError } from "../base/errors.ts";
 import type { OperatorUid } from "../base/ids.ts";
 import { decodePart } from "../checkpoint/part_batches.ts";
 import { readPart } from "../checkpoint/parts.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import type { Schema } from "../batch/schema.ts";
-import type { ChainPlan } from "../graph/plan.ts";
+import type { JobPlan } from "../graph/plan.ts";
+import { allKeyGroups } from "../keygroup/key_group.ts";
 import { BatchRegion } from "../kernel/batch_region.ts";
 import { KernelInstance } from "../kernel/instance.ts";
-import type { StatefulOperator } from "../operators/operator.ts";
-import { WindowOperator } from "../operators/window.ts";
+import type { KeyedState } from "../operators/keyed_state.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { OperatorSnapshot, PartRef } from "../protocol/snapshot.ts";
-import { WindowTable } from "../state/window_table.ts";
-import { windowTableConfig } from "./chain.ts";
+import type { StateRestore, StateSnapshot } from "../protocol/snapshot.ts";
+import { buildNode } from "./nodes/build_node.ts";
 import { type StatePart, statePart } from "./state_part.ts";
+import type { TaskWiring } from "./task_wiring.ts";
 
-/** Reads one part and checks that its batches are of the operator's own schema. */
-async function restorePart(platform: Platform, operator: StatefulOperator, part: PartRef): Promise<void> {
-  const bytes = await readPart(platform.blobs, platform.digest, part);
-  for (const batch of decodePart(bytes, part.name)) {
-    operator.restore(batch);
-    await platform.yield.yield();
+/** Parts of one subtask in their order; rows of other tasks' key groups are left out by the table itself. */
+export async function restoreState(platform: Platform, state: KeyedState, restore: StateRestore): Promise<void> {
+  state.restoreScalars(restore.from.map((one) => one.scalars));
+  for (const { parts } of restore.from) {
+    for (const part of parts) {
+      platform.stages.enter("restoring", { operator: state.uid, part: part.name });
+      const bytes = await readPart(platform.blobs, platform.digest, part);
+      for (const batch of decodePart(bytes, part.name)) {
+        state.restore(batch);
+        await platform.yield.yield();
+      }
+    }
   }
 }
 
-export async function restoreOperator(
+/** Names one table of one operator. */
+export interface StateId {
+  readonly uid: OperatorUid;
+  readonly state: string;
+}
+
+/** A second, empty instance of one table of the job, in a kernel of its own, apart from any running task. */
+function detachedState(platform: Platform, plan: JobPlan, { uid, state }: StateId, budgetBytes: number): KeyedState {
+  const found = detachedStates(platform, plan, uid, budgetBytes).find((one) => one.name === state);
+  if (found === undefined) throw unknownState(uid, state);
+  return found;
+}
+
+function detachedStates(
   platform: Platform,
-  operator: StatefulOperator,
-  snapshot: OperatorSnapshot,
-): Promise<void> {
-  operator.restoreScalars(snapshot.scalars);
-  for (const part of snapshot.parts) {
-    platform.stages.enter("restoring", { operator: operator.uid, part: part.name });
-    await restorePart(platform, operator, part);
-  }
+  plan: JobPlan,
+  uid: OperatorUid,
+  budgetBytes: number,
+): readonly KeyedState[] {
+  const node = plan.nodes.find((one) => one.uid === uid);
+  if (node === undefined || node.kind === "source" || node.kind === "sink") return [];
+  const kernel = new KernelInstance(platform.modules.kernels, budgetBytes);
+  const { states } = buildNode(node, {
+    kernel,
+    maxParallelism: plan.maxParallelism,
+    keyGroups: allKeyGroups(plan.maxParallelism),
+    inputs: node.inputs.map((input) => new BatchRegion(kernel, input.schema, 1)),
+    next: [],
+    side: () => [],
+    clock: platform.clock,
+    operator: { epoch: () => 1, countLate: () => undefined },
+  });
+  return states;
 }
 
-const unknownState = (uid: OperatorUid) =>
+const unknownState = (uid: OperatorUid, state: string): MillraceError =>
   corruptionError(
     "state_unknown",
     `operator ${uid}`,
-    "the checkpoint holds state of an operator that the job does not have",
+    `the checkpoint holds a state "${state}" of an operator that the job does not have, or that keeps none of this name`,
   );
 
-/** The table of one stateful operator of the chain, empty and apart from any running task. */
-function detachedTable(plan: ChainPlan, uid: OperatorUid, maxParallelism: number, kernel: KernelInstance) {
-  const node = plan.operators.find((one) => one.uid === uid);
-  if (node?.kind !== "window") throw unknownState(uid);
-  const input = new BatchRegion(kernel, node.input, 1);
-  return { node, input, table: new WindowTable(kernel, input, windowTableConfig(node, maxParallelism)) };
-}
-
-/** A second, empty instance of one operator of the chain, in a kernel of its own, for merging parts. */
-function detachedOperator(plan: ChainPlan, uid: OperatorUid, maxParallelism: number, kernel: KernelInstance) {
-  const { node, input, table } = detachedTable(plan, uid, maxParallelism, kernel);
-  const output = new BatchRegion(kernel, table.outputSchema, 1);
-  const context = { epoch: () => 1, countLate: () => undefined };
-  return new WindowOperator({ uid, table, sizeMs: node.window.sizeMs, input, output, next: [], late: [], context });
-}
-
-/** Merges the parts in a kernel of their own. */
-async function merge(
+/** The state rows that the parts amount to, ordered by key group, without what is dead. */
+export async function mergeParts(
   platform: Platform,
-  plan: ChainPlan,
-  maxParallelism: number,
-  memoryBudgetBytes: number,
-  snapshot: OperatorSnapshot,
-): Promise<{ operator: StatefulOperator; batches: readonly RecordBatch[] }> {
-  const kernel = new KernelInstance(platform.modules.kernels, memoryBudgetBytes);
-  const operator = detachedOperator(plan, snapshot.uid, maxParallelism, kernel);
-  await restoreOperator(platform, operator, snapshot);
-  return { operator, batches: operator.gather(-1) };
-}
-
-/** The state rows that the snapshot's parts amount to, ordered by key group, without what is closed. */
-export async function mergeParts(...given: Parameters<typeof merge>): Promise<readonly RecordBatch[]> {
-  return (await merge(...given)).batches;
+  plan: JobPlan,
+  budgetBytes: number,
+  restore: StateRestore,
+): Promise<readonly RecordBatch[]> {
+  const state = detachedState(platform, plan, restore, budgetBytes);
+  await restoreState(platform, state, restore);
+  return state.gather(-1);
 }
 
 /** One part that equals the snapshot's parts in their order. */
-export async function composeParts(...given: Parameters<typeof merge>): Promise<StatePart> {
-  const [platform, , , , { uid, parts }] = given;
-  const { operator, batches } = await merge(...given);
-  const part = statePart(operator, batches);
-  const fields = { operator: uid, parts: parts.length, rows: part.rowCount, bytes: part.bytes.byteLength };
+export async function composeParts(
+  { platform, plan, options }: Pick<TaskWiring, "platform" | "plan" | "options">,
+  { uid, state: name, parts, scalars }: StateSnapshot,
+): Promise<StatePart> {
+  const state = detachedState(platform, plan, { uid, state: name }, options.memoryBudgetBytes);
+  await restoreState(platform, state, { uid, state: name, own: true, from: [{ scalars, parts }] });
+  const part = statePart(state, state.gather(-1));
+  const fields = { operator: uid, state: name, parts: parts.length, rows: part.rowCount, bytes: part.bytes.byteLength };
   platform.log.write("debug", `merged ${parts.length} state parts into one`, fields);
   return part;
 }
 
-/** The columns of an operator's state rows in this version of the job. */
-export function stateSchemaOf(platform: Platform, plan: ChainPlan, maxParallelism: number, uid: OperatorUid): Schema {
-  const kernel = new KernelInstance(platform.modules.kernels, 16 * 1024 * 1024);
-  return detachedTable(plan, uid, maxParallelism, kernel).table.stateSchema;
-}
+const SCHEMA_BUDGET_BYTES = 64 * 1024 * 1024;
+
+/** The columns of a table's rows in this version of the job. */
+export const stateSchemaOf = (platform: Platform, plan: JobPlan, id: StateId): Schema =>
+  detachedState(platform, plan, id, SCHEMA_BUDGET_BYTES).schema;
+
+/** The names of the tables that an operator of the job keeps. */
+export const statesOf = (platform: Platform, plan: JobPlan, uid: OperatorUid): readonly string[] =>
+  detachedStates(platform, plan, uid, SCHEMA_BUDGET_BYTES).map((one) => one.name);

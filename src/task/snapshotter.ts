@@ -9,40 +9,56 @@ import { assert } from "../base/assert.ts";
 import type { CheckpointId, OperatorUid } from "../base/ids.ts";
 import { describePart, type PartScope } from "../checkpoint/parts.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
-import type { SinkWriter } from "../connectors/sink.ts";
-import type { StatefulOperator } from "../operators/operator.ts";
+import { committableIndex, type SinkWriter } from "../connectors/sink.ts";
+import type { KeyedState } from "../operators/keyed_state.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { CheckpointCosts } from "../protocol/messages.ts";
-import type { OperatorSnapshot, PartRef, SourceSnapshot, TaskCounters, TaskSnapshot } from "../protocol/snapshot.ts";
+import type { CheckpointCosts, TaskAddress } from "../protocol/messages.ts";
+import type {
+  PartRef,
+  SourceSnapshot,
+  StateRestore,
+  StateSnapshot,
+  TaskCounters,
+  TaskSnapshot,
+} from "../protocol/snapshot.ts";
 import type { Committer, Staged } from "./committer.ts";
 import type { Compactor } from "./compactor.ts";
 import { type StatePart, statePart } from "./state_part.ts";
 
-interface GatheredOperator {
-  readonly operator: StatefulOperator;
+interface GatheredState {
+  readonly state: KeyedState;
+  /** `batches` are all there is, not only what changed. */
+  readonly whole: boolean;
   readonly batches: readonly RecordBatch[];
-  readonly scalars: OperatorSnapshot["scalars"];
+  readonly scalars: StateSnapshot["scalars"];
   /** The operator's, at the barrier. */
   readonly watermark: bigint;
+}
+
+/** What the task knows of itself at the barrier. */
+export interface BarrierFacts {
+  readonly sources: readonly SourceSnapshot[];
+  readonly inputEnded: boolean;
+  readonly counters: TaskCounters;
+  readonly alignMs: number;
 }
 
 /** Everything that belongs to one checkpoint, out of reach of the rows that follow the barrier. */
 export interface Gathered {
   readonly checkpoint: CheckpointId;
   readonly epoch: number;
-  readonly operators: readonly GatheredOperator[];
-  readonly source: SourceSnapshot;
+  readonly states: readonly GatheredState[];
+  readonly facts: BarrierFacts;
   /** The committables that the manifest must list, as of the barrier. */
   readonly staged: readonly Staged[];
-  readonly inputEnded: boolean;
-  readonly counters: TaskCounters;
   readonly gatherMs: number;
 }
 
 export interface SnapshotterWiring {
   readonly platform: Platform;
   readonly scope: PartScope;
-  readonly stateful: readonly StatefulOperator[];
+  readonly task: TaskAddress;
+  readonly states: readonly KeyedState[];
   readonly writers: ReadonlyMap<OperatorUid, SinkWriter>;
   readonly committer: Committer;
   readonly compactor: Compactor;
@@ -54,10 +70,9 @@ export class Snapshotter {
   #epoch = 1;
   /** Everything up to this epoch is in a durable checkpoint. */
   #durableEpoch = 0;
-  readonly #inFlight = new Map<
-    CheckpointId,
-    { readonly epoch: number; readonly operators: readonly OperatorSnapshot[] }
-  >();
+  readonly #inFlight = new Map<CheckpointId, { readonly epoch: number; readonly states: readonly StateSnapshot[] }>();
+  /** States whose durable parts are not this task's alone: a checkpoint must hold all of them before deltas do. */
+  readonly #baseless = new Set<KeyedState>();
 
   constructor(wiring: SnapshotterWiring) {
     this.#wiring = wiring;
@@ -67,24 +82,36 @@ export class Snapshotter {
     return this.#epoch;
   }
 
+  /** The state has been brought back; `restore` says what the next checkpoint may build on. */
+  restored(state: KeyedState, restore: StateRestore): void {
+    state.completed(0);
+    const [first, ...others] = restore.from;
+    if (!restore.own || first === undefined || others.length > 0) {
+      this.#baseless.add(state);
+      return;
+    }
+    const { uid, name } = state;
+    this.#wiring.compactor.durable({ uid, state: name, ...first }, state.stateBytes);
+  }
+
   /** The synchronous part. */
-  gather(checkpoint: CheckpointId, source: SourceSnapshot, inputEnded: boolean, counters: TaskCounters): Gathered {
-    const { platform, stateful, writers, committer } = this.#wiring;
+  gather(checkpoint: CheckpointId, facts: BarrierFacts): Gathered {
+    const { platform, states, writers, committer, task } = this.#wiring;
     const startedMs = platform.clock.monotonicMs();
-    const operators = stateful.map((operator) => ({
-      operator,
-      batches: operator.gather(this.#durableEpoch),
-      scalars: operator.scalars(),
-      watermark: operator.watermark,
-    }));
+    const gathered = states.map((state) => {
+      const whole = this.#baseless.has(state);
+      const batches = state.gather(whole ? -1 : this.#durableEpoch);
+      return { state, whole, batches, scalars: state.scalars(), watermark: state.watermark };
+    });
     for (const [sink, writer] of writers) {
-      writer.stage().forEach((bytes, index) => {
+      writer.stage().forEach((bytes, count) => {
+        const index = committableIndex(task.subtask, count);
         committer.add({ sink, checkpoint, index, bytes, part: undefined });
       });
     }
     const epoch = this.#epoch++;
     const gatherMs = platform.clock.monotonicMs() - startedMs;
-    return { checkpoint, epoch, operators, source, staged: [...committer.staged], inputEnded, counters, gatherMs };
+    return { checkpoint, epoch, states: gathered, facts, staged: [...committer.staged], gatherMs };
   }
 
   /** The asynchronous part; resolves when every part is durable. */
@@ -93,17 +120,17 @@ export class Snapshotter {
     const startedMs = platform.clock.monotonicMs();
     let deltaBytes = 0;
     let deltaRows = 0;
-    const operators: OperatorSnapshot[] = [];
-    for (const { operator, batches, scalars, watermark } of gathered.operators) {
+    const states: StateSnapshot[] = [];
+    for (const { state, whole, batches, scalars, watermark } of gathered.states) {
       const store = (part: StatePart): Promise<PartRef> => this.#store(gathered.checkpoint, part.bytes, part);
-      const parts = await compactor.parts(operator.uid, watermark, store);
+      const parts = whole ? [] : await compactor.parts(state, watermark, store);
       if (batches.length > 0) {
-        const part = await store(statePart(operator, batches));
+        const part = await store(statePart(state, batches));
         deltaBytes += part.byteLength;
         deltaRows += part.rowCount;
         parts.push(part);
       }
-      operators.push({ uid: operator.uid, parts, scalars });
+      states.push({ uid: state.uid, state: state.name, parts, scalars });
     }
     for (const one of gathered.staged) {
       if (one.part !== undefined) continue;
@@ -111,20 +138,21 @@ export class Snapshotter {
       // A later checkpoint may have stored it meanwhile and be durable by now: the part that it names must stay.
       one.part ??= part;
     }
-    this.#inFlight.set(gathered.checkpoint, { epoch: gathered.epoch, operators });
+    this.#inFlight.set(gathered.checkpoint, { epoch: gathered.epoch, states });
     compactor.rest();
-    const snapshot = this.#snapshotOf(gathered, operators);
+    const snapshot = this.#snapshotOf(gathered, states);
     const uploadMs = platform.clock.monotonicMs() - startedMs;
-    return { snapshot, costs: { gatherMs: gathered.gatherMs, uploadMs, deltaBytes, deltaRows } };
+    const { gatherMs, facts } = gathered;
+    return { snapshot, costs: { alignMs: facts.alignMs, gatherMs, uploadMs, deltaBytes, deltaRows } };
   }
 
-  #snapshotOf(gathered: Gathered, operators: readonly OperatorSnapshot[]): TaskSnapshot {
+  #snapshotOf(gathered: Gathered, states: readonly StateSnapshot[]): TaskSnapshot {
     const pending = gathered.staged.map(({ sink, checkpoint, index, part }) => {
       assert(part !== undefined, "every listed committable is durable");
       return { sink, checkpoint, index, part };
     });
-    const { source, inputEnded, counters } = gathered;
-    return { operators, sources: [source], pending, inputEnded, counters };
+    const { sources, inputEnded, counters } = gathered.facts;
+    return { ...this.#wiring.task, states, sources, pending, inputEnded, counters };
   }
 
   async #store(checkpoint: CheckpointId, bytes: Uint8Array, content: Omit<StatePart, "bytes">): Promise<PartRef> {
@@ -142,10 +170,11 @@ export class Snapshotter {
     for (const one of [...this.#inFlight.keys()]) if (one <= checkpoint) this.#inFlight.delete(one);
     assert(done.epoch > this.#durableEpoch, "checkpoints become durable in order");
     this.#durableEpoch = done.epoch;
-    for (const operator of this.#wiring.stateful) {
-      operator.completed(done.epoch);
-      const snapshot = done.operators.find((one) => one.uid === operator.uid);
-      if (snapshot !== undefined) this.#wiring.compactor.durable(snapshot, operator.stateBytes);
+    for (const state of this.#wiring.states) {
+      state.completed(done.epoch);
+      this.#baseless.delete(state);
+      const snapshot = done.states.find((one) => one.uid === state.uid && one.state === state.name);
+      if (snapshot !== undefined) this.#wiring.compactor.durable(snapshot, state.stateBytes);
     }
   }
 

@@ -12,6 +12,7 @@ import type { RejectedRow, SourceConnector, SourceSplit, SplitReader } from "../
 import type { SourceNode } from "../graph/plan.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
+import type { Clock } from "../platform/ports.ts";
 import type { SourceSnapshot, SplitSnapshot } from "../protocol/snapshot.ts";
 import { attachWatermarks } from "../state/attach_watermarks.ts";
 import { WATERMARK_MAX, WATERMARK_MIN } from "../time/window.ts";
@@ -23,6 +24,8 @@ interface DrivenSplit {
   readonly time: { maxTimestamp: bigint };
   /** Where a finished split ended: there is no reader to ask. */
   endPosition: SplitSnapshot["position"];
+  /** When it last had rows. */
+  rowsAtMs: number;
 }
 
 export type DriveOutcome =
@@ -34,40 +37,39 @@ export class SourceDriver {
   readonly #node: SourceNode;
   readonly #splits: DrivenSplit[];
   readonly #region: BatchRegion;
+  readonly #clock: Clock;
   #turn = 0;
 
-  private constructor(node: SourceNode, region: BatchRegion, splits: DrivenSplit[]) {
+  private constructor(node: SourceNode, region: BatchRegion, splits: DrivenSplit[], clock: Clock) {
     this.#node = node;
     this.#region = region;
     this.#splits = splits;
+    this.#clock = clock;
   }
 
+  get node(): SourceNode {
+    return this.#node;
+  }
+
+  /** @param splits those that are this task's to read; which they are was decided before. */
   static async open(
     node: SourceNode,
     connector: SourceConnector,
     kernel: KernelInstance,
     region: BatchRegion,
-    restore: SourceSnapshot | undefined,
+    splits: readonly SplitSnapshot[],
+    clock: Clock,
   ): Promise<SourceDriver> {
-    // A restored source goes on with the splits of its checkpoint: they are part of what was decided then.
-    const known: readonly SplitSnapshot[] =
-      restore?.splits ??
-      (await connector.enumerate()).map(({ id, detail }) => ({
-        id,
-        detail,
-        position: null,
-        finished: false,
-        timestampMax: null,
-      }));
-    const driver = new SourceDriver(node, region, []);
+    const driver = new SourceDriver(node, region, [], clock);
     const target = { kernel, schema: node.output, region };
     try {
-      for (const one of known) {
+      for (const one of splits) {
         const split = { id: asSplitId(one.id), detail: one.detail };
         const position = one.position === null ? undefined : one.position;
         const reader = one.finished ? undefined : await connector.open(split, position, target);
         const time = { maxTimestamp: one.timestampMax === null ? WATERMARK_MIN : BigInt(one.timestampMax) };
-        driver.#splits.push({ split, reader, finished: one.finished, time, endPosition: one.position });
+        const { finished, position: endPosition } = one;
+        driver.#splits.push({ split, reader, finished, time, endPosition, rowsAtMs: clock.monotonicMs() });
       }
     } catch (error) {
       // The caller gets no driver to close, and each restart would leave the same files open.
@@ -95,6 +97,7 @@ export class SourceDriver {
         continue;
       }
       this.#turn = (this.#turn + tried + 1) % this.#splits.length;
+      driven.rowsAtMs = this.#clock.monotonicMs();
       this.#attach(driven);
       return outcome;
     }
@@ -111,11 +114,23 @@ export class SourceDriver {
     return this.#splits.every((one) => one.finished);
   }
 
+  /** Every split that has not ended has been without rows for as long as the job declares to be idleness. */
+  get idle(): boolean {
+    return !this.ended && this.#splits.every((one) => one.finished || this.#isIdle(one));
+  }
+
+  #isIdle(one: DrivenSplit): boolean {
+    const timeoutMs = this.#node.eventTime?.idleTimeoutMs;
+    return timeoutMs !== undefined && this.#clock.monotonicMs() - one.rowsAtMs >= timeoutMs;
+  }
+
+  /** Idle splits hold it back no more, unless all are idle: then it stands still. */
   get watermark(): bigint {
     const time = this.#node.eventTime;
+    const allIdle = this.idle;
     let merged = WATERMARK_MAX;
     for (const one of this.#splits) {
-      if (one.finished) continue;
+      if (one.finished || (!allIdle && this.#isIdle(one))) continue;
       if (time === undefined || one.time.maxTimestamp === WATERMARK_MIN) return WATERMARK_MIN;
       const watermark = one.time.maxTimestamp - BigInt(time.boundMs);
       if (watermark < merged) merged = watermark;

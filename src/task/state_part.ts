@@ -2,7 +2,7 @@
 
 import type { RecordBatch } from "../batch/record_batch.ts";
 import { encodePart } from "../checkpoint/part_batches.ts";
-import type { StatefulOperator } from "../operators/operator.ts";
+import type { KeyedState } from "../operators/keyed_state.ts";
 
 export interface StatePart {
   readonly bytes: Uint8Array;
@@ -11,8 +11,8 @@ export interface StatePart {
   readonly expiresAt: bigint | undefined;
 }
 
-export const statePart = (operator: StatefulOperator, batches: readonly RecordBatch[]): StatePart => ({
+export const statePart = (state: KeyedState, batches: readonly RecordBatch[]): StatePart => ({
   bytes: encodePart(batches),
   rowCount: batches.reduce((sum, batch) => sum + batch.rowCount, 0),
-  expiresAt: operator.expiryOf(batches),
+  expiresAt: state.expiryOf(batches),
 });

@@ -1,37 +1,36 @@
-// The data plane of one job: reads, processes, draws the line at barriers, uploads, commits.
+// The data plane: one of the tasks that run a chain. Reads, processes, draws the line at barriers, uploads, commits.
 //
 // One executor: between two `await`s nothing else of this task runs, and nothing awaits inside a batch.
 // Invariants:
-// - A barrier falls between two batches: the positions, the state and the staged output of a checkpoint agree.
+// - A barrier falls between two batches: positions, state and staged output of a checkpoint agree, and it is passed
+//   on before anything that comes after it.
 // - Output reaches a target only by `commit` of a checkpoint whose manifest is durable.
 
-import { asMillraceError, type MillraceError } from "../base/errors.ts";
+import { asMillraceError, externalError, type MillraceError } from "../base/errors.ts";
 import { BATCH_ROWS_MAX } from "../base/limits.ts";
-import type { OperatorUid } from "../base/ids.ts";
+import type { CheckpointId } from "../base/ids.ts";
 import { readPart } from "../checkpoint/parts.ts";
-import type { SinkConnector } from "../connectors/sink.ts";
-import type { SourceConnector } from "../connectors/source.ts";
-import type { JobPlan, ChainPlan } from "../graph/plan.ts";
+import type { ChainPlan } from "../graph/plan.ts";
+import { rangeOfSubtask } from "../keygroup/key_group.ts";
 import { KernelInstance } from "../kernel/instance.ts";
 import { Abort } from "../platform/abort.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Deployment, FromTask, ToTask } from "../protocol/messages.ts";
-import { type TaskCounters, zeroCounters } from "../protocol/snapshot.ts";
+import type { Deployment, FromTask, TaskReport, ToTask } from "../protocol/messages.ts";
+import type { TaskCounters } from "../protocol/snapshot.ts";
 import { WATERMARK_MAX, WATERMARK_MIN } from "../time/window.ts";
 import { buildChain, type Chain } from "./chain.ts";
 import { Committer } from "./committer.ts";
-import { type CompactionLimits, Compactor, defaultCompaction } from "./compactor.ts";
+import { Compactor, defaultCompaction } from "./compactor.ts";
+import { CreditedSender } from "./exchange/credited_sender.ts";
+import { type GateEvent, InputGate } from "./exchange/input_gate.ts";
 import { Mailbox } from "./mailbox.ts";
-import { composeParts, restoreOperator } from "./restore.ts";
+import { composeParts, restoreState } from "./restore.ts";
 import { Snapshotter } from "./snapshotter.ts";
-import { SourceDriver } from "./source_driver.ts";
+import { SourceReads } from "./source_reads.ts";
+import { TaskClock } from "./task_clock.ts";
+import type { TaskOptions, TaskProgress, TaskWiring } from "./task_wiring.ts";
 
-export interface TaskOptions {
-  /** Rows a batch; smaller is only for tests of batch independence. */
-  readonly batchRows: number;
-  readonly memoryBudgetBytes: number;
-  readonly compaction: CompactionLimits;
-}
+export type { TaskConnectors, TaskOptions, TaskProgress, TaskWiring } from "./task_wiring.ts";
 
 export const defaultTaskOptions: TaskOptions = {
   batchRows: BATCH_ROWS_MAX,
@@ -39,95 +38,105 @@ export const defaultTaskOptions: TaskOptions = {
   compaction: defaultCompaction,
 };
 
-/** Staged output beyond this asks for a checkpoint; twice as much, committed or not, stops reading. */
+/** Staged output beyond this asks for a checkpoint; twice as much, committed or not, stops processing. */
 const STAGED_BYTES_SOFT = 16 * 1024 * 1024;
-/** How long rows are processed before other work of the process gets its turn. */
+/** How long rows are processed before collected output leaves and other work of the process gets its turn. */
 const SLICE_MS = 5;
 
-export interface TaskConnectors {
-  readonly source: SourceConnector;
-  readonly sinks: ReadonlyMap<OperatorUid, SinkConnector>;
-}
-
-/** What an observer may see of a running task at any time. */
-export interface TaskProgress {
-  readonly counters: TaskCounters;
-  /** ms; undefined before the first row and after the end of input. */
-  readonly watermarkMs: number | undefined;
-  /** 0..1 where the source can tell. */
-  readonly share: number | undefined;
-  readonly stateBytes: number;
-  readonly stateEntries: number;
-  /** Rows that the kernels scanned and aggregated since the task was made. */
-  readonly rowsScanned: bigint;
-  readonly rowsAggregated: bigint;
-  readonly busyMs: number;
-}
+type Pause = "no" | "suspended" | "drained";
 
 export class Task {
   readonly #platform: Platform;
+  readonly #wiring: TaskWiring;
   readonly #chainPlan: ChainPlan;
   readonly #deployment: Deployment;
-  readonly #connectors: TaskConnectors;
-  readonly #options: TaskOptions;
-  readonly #outbox: (message: FromTask) => void;
   readonly #mailbox = new Mailbox();
   readonly #kernel: KernelInstance;
+  readonly #gate: InputGate;
+  readonly #senders: CreditedSender[] = [];
   readonly #chain: Chain;
   readonly #committer: Committer;
   readonly #compactor: Compactor;
   readonly #snapshotter: Snapshotter;
   readonly #background = new Set<Promise<void>>();
-  #driver: SourceDriver | undefined;
+  readonly #clock: TaskClock;
+  #reads: SourceReads | undefined;
   #counters: { -readonly [K in keyof TaskCounters]: TaskCounters[K] };
   #inputEnded = false;
+  #paused: Pause = "no";
+  #pausedBy: CheckpointId | undefined;
   #stopped = false;
   #wanted = false;
   #sliceStartMs = 0;
-  #busyMs = 0;
+  #watermark = WATERMARK_MIN;
+  #rowsTaken = 0;
   readonly #finished: Promise<void>;
 
-  constructor(
-    platform: Platform,
-    plan: JobPlan,
-    connectors: TaskConnectors,
-    deployment: Deployment,
-    options: TaskOptions,
-    outbox: (message: FromTask) => void,
-  ) {
+  constructor(wiring: TaskWiring) {
+    const { platform, plan, deployment, options, connectors } = wiring;
+    this.#wiring = wiring;
     this.#platform = platform;
-    this.#chainPlan = plan.chains[0] as ChainPlan;
-    this.#connectors = connectors;
     this.#deployment = deployment;
-    this.#options = options;
-    this.#outbox = outbox;
-    this.#counters = { ...(deployment.restore?.snapshot.counters ?? zeroCounters) };
+    this.#chainPlan = plan.chains[deployment.task.chain] as ChainPlan;
+    this.#counters = { ...deployment.restore.counters };
+    this.#clock = new TaskClock(platform.clock);
     this.#kernel = new KernelInstance(platform.modules.kernels, options.memoryBudgetBytes);
-    this.#chain = buildChain(this.#chainPlan, plan.maxParallelism, this.#kernel, connectors.sinks, {
-      epoch: () => this.#snapshotter.epoch,
-      countLate: (rows) => {
-        this.#counters.rowsLate += rows;
-      },
-      countOut: (rows) => {
-        this.#counters.rowsOut += rows;
-      },
-    });
+    const hasSources = this.#chainPlan.nodes.some((one) => one.kind === "source");
+    this.#gate = new InputGate(hasSources, () => platform.clock.monotonicMs());
+    this.#chain = this.#build();
     const { jobId, branch, generation } = deployment;
     const scope = { jobId, branch, generation };
     this.#committer = new Committer(connectors.sinks, scope, platform.stages);
-    this.#compactor = new Compactor(
-      (snapshot) => composeParts(platform, this.#chainPlan, plan.maxParallelism, options.memoryBudgetBytes, snapshot),
-      options.compaction,
-    );
+    this.#compactor = new Compactor((snapshot) => composeParts(wiring, snapshot), options.compaction);
     this.#snapshotter = new Snapshotter({
       platform,
       scope,
-      stateful: this.#chain.stateful,
+      task: deployment.task,
+      states: this.#chain.states,
       writers: this.#chain.writers,
       committer: this.#committer,
       compactor: this.#compactor,
     });
     this.#finished = this.#run();
+  }
+
+  #build(): Chain {
+    const { plan, deployment, connectors, hub } = this.#wiring;
+    const { generation, task } = deployment;
+    const wake = (): void => this.#mailbox.wake();
+    for (const edge of plan.edges) {
+      if (edge.to.chain !== task.chain) continue;
+      const from = plan.chains[edge.from.chain]?.parallelism ?? 0;
+      for (let subtask = 0; subtask < from; subtask++) {
+        this.#gate.add(edge.id, hub.in({ generation, edge: edge.id, from: subtask, to: task.subtask }), wake);
+      }
+    }
+    const senders = (edge: number): CreditedSender[] => {
+      const to = plan.chains[plan.edges[edge]?.to.chain ?? 0]?.parallelism ?? 0;
+      const made = Array.from(
+        { length: to },
+        (_none, subtask) => new CreditedSender(hub.out({ generation, edge, from: task.subtask, to: subtask }), wake),
+      );
+      this.#senders.push(...made);
+      return made;
+    };
+    return buildChain(plan, this.#chainPlan, {
+      kernel: this.#kernel,
+      maxParallelism: plan.maxParallelism,
+      keyGroups: rangeOfSubtask(plan.maxParallelism, this.#chainPlan.parallelism, task.subtask),
+      sinks: connectors.sinks,
+      senders,
+      clock: this.#platform.clock,
+      operator: {
+        epoch: () => this.#snapshotter.epoch,
+        countLate: (rows) => {
+          this.#counters.rowsLate += rows;
+        },
+      },
+      countOut: (rows) => {
+        this.#counters.rowsOut += rows;
+      },
+    });
   }
 
   deliver(message: ToTask): void {
@@ -143,108 +152,130 @@ export class Task {
   }
 
   progress(): TaskProgress {
-    const watermark = this.#driver?.watermark;
-    const known = watermark !== undefined && watermark !== WATERMARK_MIN && watermark !== WATERMARK_MAX;
-    const stateful = this.#chain.stateful;
+    const known = this.#watermark !== WATERMARK_MIN && this.#watermark !== WATERMARK_MAX;
+    const { states, outputs } = this.#chain;
     return {
       counters: { ...this.#counters },
-      watermarkMs: known ? Number(watermark) : undefined,
-      share: this.#driver?.progress(),
-      stateBytes: stateful.reduce((sum, one) => sum + one.stateBytes, 0),
-      stateEntries: stateful.reduce((sum, one) => sum + one.entryCount, 0),
+      watermarkMs: known ? Number(this.#watermark) : undefined,
+      share: this.#reads?.progress(),
+      stateBytes: states.reduce((sum, one) => sum + one.stateBytes, 0),
+      stateEntries: states.reduce((sum, one) => sum + one.entryCount, 0),
       rowsScanned: this.#kernel.rowsScanned,
       rowsAggregated: this.#kernel.rowsAggregated,
-      busyMs: this.#busyMs,
+      rowsTaken: this.#rowsTaken,
+      rowsSent: outputs.reduce((sum, one) => sum + one.rowsOut, 0),
+      ...this.#clock.shares,
     };
   }
 
   async #run(): Promise<void> {
-    const { generation } = this.#deployment;
+    const where = `job ${this.#deployment.jobId}`;
     try {
       await this.#restore();
-      this.#outbox({ kind: "running", generation });
+      this.#report({ kind: "running" });
+      this.#sliceStartMs = this.#clock.worked();
       while (!this.#stopped) await this.#turn();
     } catch (thrown) {
-      this.#fail(asMillraceError(thrown, `job ${this.#deployment.jobId}`));
+      this.#fail(asMillraceError(thrown, where));
     }
+    this.#gate.close();
+    for (const one of this.#senders) one.close();
     try {
-      await this.#driver?.close();
+      await this.#reads?.close();
     } catch (thrown) {
-      const error = asMillraceError(thrown, `job ${this.#deployment.jobId}`);
-      this.#platform.log.write("warning", `closing the source: ${error.message}`, { job: this.#deployment.jobId });
+      const { message } = asMillraceError(thrown, where);
+      this.#platform.log.write("warning", `closing the source: ${message}`, { job: this.#deployment.jobId });
     }
-    this.#outbox({ kind: "stopped", generation });
+    this.#report({ kind: "stopped" });
+  }
+
+  #report(report: TaskReport): void {
+    const { generation, task } = this.#deployment;
+    this.#wiring.outbox({ generation, task, ...report } as FromTask);
   }
 
   #fail(error: MillraceError): void {
     this.#stopped = true;
-    this.#outbox({ kind: "failed", generation: this.#deployment.generation, error });
+    this.#report({ kind: "failed", error });
   }
 
   async #restore(): Promise<void> {
     const { restore, jobId } = this.#deployment;
     const platform = this.#platform;
     await this.#committer.prepare();
-    if (restore !== undefined) {
-      platform.log.write("info", `restoring checkpoint ${restore.checkpoint}`, {
-        job: jobId,
-        checkpoint: restore.checkpoint,
-      });
-      for (const { sink, checkpoint, index, part } of restore.snapshot.pending) {
-        const bytes = await readPart(platform.blobs, platform.digest, part);
-        this.#committer.add({ sink, checkpoint, index, bytes, part });
-      }
-      await this.#committer.commitUpTo(restore.checkpoint);
-      for (const operator of this.#chain.stateful) {
-        const snapshot = restore.snapshot.operators.find((one) => one.uid === operator.uid);
-        if (snapshot === undefined) continue;
-        await restoreOperator(platform, operator, snapshot);
-        operator.completed(0);
-        this.#compactor.durable(snapshot, operator.stateBytes);
-      }
+    if (restore.checkpoint > 0) {
+      const { checkpoint } = restore;
+      platform.log.write("info", `restoring checkpoint ${checkpoint}`, { job: jobId, checkpoint });
     }
-    const source = this.#chainPlan.source;
-    const from = restore?.snapshot.sources.find((one) => one.uid === source.uid);
-    const { region } = this.#chain;
-    this.#driver = await SourceDriver.open(source, this.#connectors.source, this.#kernel, region, from);
-    this.#sliceStartMs = platform.clock.monotonicMs();
+    for (const { sink, checkpoint, index, part } of restore.pending) {
+      const bytes = await readPart(platform.blobs, platform.digest, part);
+      this.#committer.add({ sink, checkpoint, index, bytes, part });
+    }
+    await this.#committer.commitUpTo(restore.checkpoint);
+    for (const state of this.#chain.states) {
+      const from = restore.states.find((one) => one.uid === state.uid && one.state === state.name);
+      if (from === undefined) continue;
+      await restoreState(platform, state, from);
+      this.#snapshotter.restored(state, from);
+    }
+    this.#reads = await SourceReads.open(this.#wiring, this.#chain.sources, this.#kernel);
   }
 
-  /** One round: messages first, then at most one batch. */
+  /** One round: messages, then what has arrived over edges, then at most one batch of a source. */
   async #turn(): Promise<void> {
     for (let message = this.#mailbox.take(); message !== undefined; message = this.#mailbox.take())
       this.#handle(message);
     if (this.#stopped) return;
-    const driver = this.#driver as SourceDriver;
-    if (this.#inputEnded || this.#overStaged()) return await this.#mailbox.wait();
-    this.#platform.stages.enter("reading", {});
-    const outcome = await driver.read(this.#options.batchRows);
-    switch (outcome.kind) {
-      case "rows":
-        this.#process(driver, outcome.rejected);
-        return await this.#giveWay();
-      case "idle":
-        // A wake-up during the read found nobody waiting.
-        return this.#stopped ? undefined : await this.#idle(outcome.retryAfterMs);
-      case "ended":
-        return this.#endInput();
+    const pressed = this.#overStaged() || this.#chain.outputs.some((one) => one.blocked);
+    const event = this.#gate.next(pressed);
+    if (event !== undefined) this.#take(event);
+    if (pressed) return event === undefined ? await this.#wait("backpressured", undefined) : undefined;
+    this.#ring();
+    const retryAfterMs = await this.#read();
+    if (this.#stopped) return;
+    this.#endIfEnded();
+    if (event !== undefined || retryAfterMs === 0) return await this.#giveWay();
+    await this.#wait("idle", retryAfterMs);
+  }
+
+  #take(event: GateEvent): void {
+    switch (event.kind) {
+      case "rows": {
+        const inlet = this.#chain.inlets.get(event.edge);
+        if (inlet === undefined) return;
+        inlet.region.load({ ...event.frame, schema: inlet.region.schema });
+        if (event.frame.watermarks !== undefined) inlet.region.watermarks().set(event.frame.watermarks);
+        this.#rowsTaken += event.frame.rowCount;
+        inlet.process();
+        return event.done();
+      }
+      case "watermark":
+        this.#watermark = event.value;
+        return this.#chain.inlets.get(event.edge)?.onWatermark(event.value);
+      case "barrier":
+        return this.#onAligned(event);
     }
   }
 
-  #process(driver: SourceDriver, rejected: Parameters<Chain["writeRejected"]>[0]): void {
-    const rows = this.#chain.region.rowCount;
-    this.#counters.rowsIn += rows + rejected.length;
-    this.#counters.rowsRejected += rejected.length;
-    if (rows > 0) for (const one of this.#chain.head) one.process();
-    this.#chain.writeRejected(rejected);
-    const watermark = driver.watermark;
-    if (watermark !== WATERMARK_MIN) for (const one of this.#chain.head) one.onWatermark(watermark);
+  /** Returns when to ask again: 0 = at once, undefined = nothing is to be read until something else happens. */
+  async #read(): Promise<number | undefined> {
+    const reads = this.#reads as SourceReads;
+    if (reads.ended || this.#paused !== "no" || this.#gate.holdsSources) return undefined;
+    this.#platform.stages.enter("reading", {});
+    const outcome = await reads.read(this.#wiring.options.batchRows);
+    if (outcome.kind === "idle") return outcome.retryAfterMs;
+    this.#counters.rowsIn += outcome.rowsIn;
+    this.#counters.rowsRejected += outcome.rowsRejected;
+    this.#watermark = outcome.watermark;
+    return 0;
   }
 
-  #endInput(): void {
-    for (const one of this.#chain.head) one.onWatermark(WATERMARK_MAX);
+  #endIfEnded(): void {
+    const reads = this.#reads as SourceReads;
+    if (this.#inputEnded || !reads.ended || !this.#gate.ended) return;
     this.#inputEnded = true;
-    this.#outbox({ kind: "input_ended", generation: this.#deployment.generation });
+    for (const one of this.#chain.outputs) one.end();
+    this.#report({ kind: "input_ended" });
   }
 
   #overStaged(): boolean {
@@ -253,68 +284,107 @@ export class Task {
     if (bytes < STAGED_BYTES_SOFT) return false;
     if (!this.#wanted) {
       this.#wanted = true;
-      this.#outbox({ kind: "checkpoint_wanted", generation: this.#deployment.generation });
+      this.#report({ kind: "checkpoint_wanted" });
     }
     return bytes >= 2 * STAGED_BYTES_SOFT;
+  }
+
+  /** Lets operators act whose wall time has come. */
+  #ring(): void {
+    for (const one of this.#chain.timed) {
+      const nowMs = this.#platform.clock.nowMs();
+      if (one.wakeAtMs !== undefined && one.wakeAtMs <= nowMs) one.onTime(nowMs);
+    }
   }
 
   async #giveWay(): Promise<void> {
     const nowMs = this.#platform.clock.monotonicMs();
     if (nowMs - this.#sliceStartMs < SLICE_MS) return;
-    this.#busyMs += nowMs - this.#sliceStartMs;
+    for (const one of this.#chain.outputs) one.flush();
+    this.#clock.worked();
     await this.#platform.yield.yield();
+    this.#sliceStartMs = this.#clock.worked();
+  }
+
+  /** Waits for a message, a frame or credit, but no longer than a source or a timer asks for. */
+  async #wait(reason: "idle" | "backpressured", retryAfterMs: number | undefined): Promise<void> {
+    this.#flushBeforeWaiting(reason);
+    this.#clock.worked();
+    let waitMs = retryAfterMs ?? Number.POSITIVE_INFINITY;
+    for (const { wakeAtMs } of this.#chain.timed) {
+      if (wakeAtMs !== undefined) waitMs = Math.min(waitMs, Math.max(0, wakeAtMs - this.#platform.clock.nowMs()));
+    }
+    const abort = new Abort();
+    const timer = Number.isFinite(waitMs)
+      ? this.#platform.timers.sleep(waitMs, abort).then(
+          () => this.#mailbox.wake(),
+          () => undefined, // aborted: something came first
+        )
+      : undefined;
+    // What came while a source was being read found nobody waiting.
+    if (!this.#stopped && !this.#gate.ready(reason === "backpressured")) await this.#mailbox.wait();
+    abort.abort("something came first");
+    await timer;
+    this.#clock.waited(reason);
     this.#sliceStartMs = this.#platform.clock.monotonicMs();
   }
 
-  /** Waits for a message, but no longer than the source asks for. */
-  async #idle(retryAfterMs: number): Promise<void> {
-    const abort = new Abort();
-    const timer = this.#platform.timers.sleep(retryAfterMs, abort).then(
-      () => this.#mailbox.wake(),
-      () => undefined, // aborted: a message came first
-    );
-    await this.#mailbox.wait();
-    abort.abort("a message came first");
-    await timer;
-    this.#sliceStartMs = this.#platform.clock.monotonicMs();
+  #flushBeforeWaiting(reason: "idle" | "backpressured"): void {
+    const isIdle = reason === "idle" && !this.#inputEnded && (this.#reads as SourceReads).idle && this.#gate.idle;
+    for (const one of this.#chain.outputs) {
+      if (isIdle) one.idle();
+      else one.flush();
+    }
   }
 
   #handle(message: ToTask): void {
     switch (message.kind) {
       case "barrier":
-        return this.#onBarrier(message);
+        return this.#gate.trigger(message.checkpoint, message.mode);
       case "commit":
-        return this.#onCommit(message);
+        return this.#onCommit(message.checkpoint);
       case "abandon":
-        return this.#snapshotter.abandoned(message.checkpoint);
+        return this.#onAbandoned(message.checkpoint);
       case "stop":
         this.#stopped = true;
         return;
     }
   }
 
-  #onBarrier({ checkpoint, generation }: Extract<ToTask, { kind: "barrier" }>): void {
+  #onAligned({ checkpoint, mode, firstAtMs }: Extract<GateEvent, { kind: "barrier" }>): void {
     this.#platform.stages.enter("gathering", { checkpoint });
     this.#wanted = false;
-    const source = (this.#driver as SourceDriver).snapshot();
-    const gathered = this.#snapshotter.gather(checkpoint, source, this.#inputEnded, { ...this.#counters });
+    if (mode !== "checkpoint") {
+      this.#paused = mode === "drain" ? "drained" : "suspended";
+      this.#pausedBy = checkpoint;
+    }
+    const reads = this.#reads as SourceReads;
+    if (mode === "drain") reads.drain();
+    const alignMs = this.#platform.clock.monotonicMs() - firstAtMs;
+    const gathered = this.#snapshotter.gather(checkpoint, {
+      sources: reads.snapshot(),
+      inputEnded: this.#inputEnded,
+      counters: { ...this.#counters },
+      alignMs,
+    });
+    for (const one of this.#chain.outputs) one.barrier(checkpoint, mode);
     this.#inBackground(
       this.#snapshotter.upload(gathered).then(
-        ({ snapshot, costs }) => this.#outbox({ kind: "acknowledged", generation, checkpoint, snapshot, costs }),
+        ({ snapshot, costs }) => this.#report({ kind: "acknowledged", checkpoint, snapshot, costs }),
         (thrown: unknown) => {
           const error = asMillraceError(thrown, `checkpoint ${checkpoint}`);
-          this.#outbox({ kind: "declined", generation, checkpoint, error });
+          this.#report({ kind: "declined", checkpoint, error });
         },
       ),
     );
   }
 
-  #onCommit({ checkpoint, generation }: Extract<ToTask, { kind: "commit" }>): void {
+  #onCommit(checkpoint: CheckpointId): void {
     this.#snapshotter.completed(checkpoint);
     this.#inBackground(
       this.#committer.commitUpTo(checkpoint).then(
         () => {
-          this.#outbox({ kind: "committed", generation, checkpoint });
+          this.#report({ kind: "committed", checkpoint });
           this.#mailbox.wake();
         },
         (thrown: unknown) => {
@@ -323,6 +393,17 @@ export class Task {
         },
       ),
     );
+  }
+
+  #onAbandoned(checkpoint: CheckpointId): void {
+    this.#snapshotter.abandoned(checkpoint);
+    if (this.#pausedBy !== checkpoint) return;
+    if (this.#paused === "drained") {
+      const message = "the job was drained for a savepoint that failed; it goes on from its last checkpoint";
+      throw externalError("drain_abandoned", `checkpoint ${checkpoint}`, message);
+    }
+    this.#paused = "no";
+    this.#pausedBy = undefined;
   }
 
   #inBackground(work: Promise<void>): void {

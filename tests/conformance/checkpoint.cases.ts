@@ -1,6 +1,8 @@
 // Manifests, garbage and savepoint files.
 
-import { asBranchId, asCheckpointId, asGeneration, asJobId, asOperatorUid } from "../../src/base/ids.ts";
+import { type Bytes, concatBytes, hexOf } from "../../src/base/bytes.ts";
+import { cborItemLength, decodeCbor, encodeCbor } from "../../src/base/cbor.ts";
+import { asBranchId, asCheckpointId, asGeneration, asJobId, asOperatorUid, asSplitId } from "../../src/base/ids.ts";
 import { batchOfRows, rowOf } from "../../src/batch/record_batch.ts";
 import { field, type Schema } from "../../src/batch/schema.ts";
 import { decideGarbage } from "../../src/checkpoint/garbage.ts";
@@ -8,11 +10,14 @@ import { decodeManifest, encodeManifest, type Manifest, MANIFEST_FORMAT } from "
 import { manifestKey, partName } from "../../src/checkpoint/paths.ts";
 import { splitByKeyGroup } from "../../src/checkpoint/savepoint_columns.ts";
 import { readSavepoint, writeSavepoint } from "../../src/checkpoint/savepoint_file.ts";
-import type { Savepoint } from "../../src/checkpoint/savepoint.ts";
+import type { Savepoint, SavepointState } from "../../src/checkpoint/savepoint.ts";
+import { decodePart, encodePart } from "../../src/checkpoint/part_batches.ts";
 import { seededPrng } from "../../src/base/prng.ts";
-import { type PartRef, zeroCounters } from "../../src/protocol/snapshot.ts";
+import type { Digest } from "../../src/platform/ports.ts";
+import { type PartRef, type SourceSnapshot, type TaskSnapshot, zeroCounters } from "../../src/protocol/snapshot.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
+import { golden } from "../support/data/format_2.ts";
 
 const jobId = asJobId("0123456789abcdef0123456789abcdef");
 const branch = asBranchId("00000000000000aa");
@@ -25,10 +30,10 @@ function part(generation: number, checkpoint: number, digit: string): PartRef {
 }
 
 function manifest(generation: number, checkpoint: number, parts: readonly PartRef[]): Manifest {
-  const operators = [{ uid, parts, scalars: null }];
-  const snapshot = { operators, sources: [], pending: [], inputEnded: false, counters: zeroCounters };
+  const states = [{ uid, state: "windows", parts, scalars: null }];
+  const task = { chain: 0, subtask: 0, states, sources: [], pending: [], inputEnded: false, counters: zeroCounters };
   const ids = { jobId, branch, checkpoint: asCheckpointId(checkpoint), generation: asGeneration(generation) };
-  return { format: MANIFEST_FORMAT, ...ids, takenAtMs: 0, parent: null, snapshot };
+  return { format: MANIFEST_FORMAT, ...ids, takenAtMs: 0, parent: null, ended: false, tasks: [task] };
 }
 
 const keyOf = (one: Manifest): string => manifestKey(one.jobId, one.branch, one.checkpoint);
@@ -62,8 +67,62 @@ function savepoint(): Savepoint {
   return {
     header: { ...names, inputEnded: false, counters: { ...zeroCounters, rowsIn: 9 } },
     sources: [{ uid: asOperatorUid("source"), splits: [split] }],
-    operators: [{ uid: "w", schema: stateSchema, scalars: { firedWatermark: "7" }, batches: [first, second] }],
+    states: [
+      { uid: "w", state: "left", schema: stateSchema, scalars: [{ watermark: "7" }, null], batches: [first, second] },
+      { uid: "w", state: "right", schema: stateSchema, scalars: [null, [1, 2]], batches: [] },
+    ],
   };
+}
+
+function goldenManifest(): Manifest {
+  const [first] = manifest(3, 7, [part(3, 7, "a"), { ...part(2, 6, "b"), expiresAt: "-5" }]).tasks;
+  const split = {
+    id: asSplitId("f:0"),
+    detail: { path: "f" },
+    position: { offset: 5 },
+    finished: false,
+    timestampMax: "9",
+  };
+  const pending = [
+    { sink: asOperatorUid("out"), checkpoint: asCheckpointId(7), index: 1_000_000, part: part(3, 7, "c") },
+  ];
+  const counters = { rowsIn: 2 ** 40, rowsRejected: 1, rowsLate: 2, rowsOut: 3 };
+  const second = { chain: 1, subtask: 1, states: [], sources: [], pending, inputEnded: true, counters };
+  const sources = [{ uid: asOperatorUid("source"), splits: [split] }];
+  const parent = { branch: asBranchId("00000000000000bb"), checkpoint: asCheckpointId(4) };
+  const tasks = [{ ...(first as TaskSnapshot), sources }, second];
+  return { ...manifest(3, 7, []), takenAtMs: 1_700_000_000_000, parent, ended: true, tasks };
+}
+
+const bytesOf = (hex: string): Bytes =>
+  Uint8Array.from({ length: hex.length / 2 }, (_none, index) =>
+    Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16),
+  );
+
+/** The same file, but its header announces another format; every digest is right. */
+function withFormat(file: Bytes, digest: Digest, format: number): Bytes {
+  const items: Bytes[] = [];
+  const digests: Bytes[] = [];
+  const add = (payload: unknown): void => {
+    const bytes = encodeCbor(payload);
+    const found = digest.sha256();
+    found.update(bytes);
+    const sum = found.finish();
+    items.push(encodeCbor([bytes, sum]));
+    digests.push(sum);
+  };
+  for (let at = 0; at < file.byteLength; ) {
+    const length = cborItemLength(file, at, "file");
+    const [payload] = decodeCbor(file.subarray(at, at + length), "file") as [Uint8Array];
+    const value = decodeCbor(payload, "file") as Record<string, unknown>;
+    if (value.kind === "end") {
+      const whole = digest.sha256();
+      whole.update(concatBytes(digests));
+      add({ ...value, digest: whole.finish() });
+    } else add(value.kind === "header" ? { ...value, format } : value);
+    at += length;
+  }
+  return concatBytes(items);
 }
 
 export const cases: readonly Case[] = [
@@ -72,10 +131,14 @@ export const cases: readonly Case[] = [
     equal(decodeManifest(encodeManifest(one), "test"), one);
   }),
   test("a manifest of another format or of garbage is refused with its place", async () => {
-    await rejects(
-      () => decodeManifest(encodeManifest({ ...manifest(1, 1, []), format: 9 as 1 }), "m"),
-      "manifest_format_unknown",
-    );
+    for (const format of [1, 3]) {
+      const other = encodeManifest({ ...manifest(1, 1, []), format: format as 2 });
+      const error = await rejects(() => decodeManifest(other, "m"), "manifest_format_unknown");
+      ok(error.message.includes(`format ${format}`), "the format is named");
+    }
+    await rejects(() => decodeManifest(encodeCbor({ snapshot: {} }), "m"), "manifest_corrupt");
+    await rejects(() => decodeManifest(encodeCbor(null), "m"), "manifest_corrupt");
+    await rejects(() => decodeManifest(encodeManifest({ ...manifest(1, 1, []), tasks: [] }), "m"), "manifest_corrupt");
     const bytes = encodeManifest(manifest(1, 1, []));
     const error = await rejects(() => decodeManifest(bytes.subarray(0, 20), "the place"), "cbor_corrupt");
     equal(error.where, "the place");
@@ -91,9 +154,11 @@ export const cases: readonly Case[] = [
       manifests: listed(manifests),
       partNames: [a, b, c, abandoned, uploading, zombie].map((one) => one.name),
       generation: asGeneration(2),
+      oldest: 2,
       latest: { key: keyOf(newest), checkpoint: newest.checkpoint },
       pinned: [],
       retained: 2,
+      keepParts: true,
     });
     equal(decision.manifestKeys, [keyOf(manifest(1, 1, []))]);
     equal(decision.partNames, [a.name, abandoned.name, zombie.name]);
@@ -105,11 +170,44 @@ export const cases: readonly Case[] = [
       manifests: listed([old, newest]),
       partNames: [part(1, 1, "a").name, `${part(1, 1, "a").name}.tmp`, "job/x/part/something else"],
       generation: asGeneration(1),
+      oldest: 1,
       latest: { key: keyOf(newest), checkpoint: newest.checkpoint },
       pinned: [keyOf(old)],
       retained: 1,
+      keepParts: true,
     });
     equal(decision, { manifestKeys: [], partNames: [] });
+  }),
+  test("a part in the making is not garbage, although a restart elsewhere has raised the generation", () => {
+    const [elder, middle, own] = [part(2, 5, "a"), part(3, 5, "b"), part(4, 5, "c")];
+    const [dead, decided, unknown] = [part(1, 5, "d"), part(2, 4, "e"), part(5, 5, "f")];
+    const newest = manifest(4, 4, []);
+    const decision = decideGarbage({
+      manifests: listed([newest]),
+      partNames: [elder, middle, own, dead, decided, unknown].map((one) => one.name),
+      generation: asGeneration(4),
+      oldest: 2,
+      latest: { key: keyOf(newest), checkpoint: newest.checkpoint },
+      pinned: [],
+      retained: 1,
+      keepParts: true,
+    });
+    equal(decision.partNames, [dead.name, decided.name]);
+  }),
+  test("of a job that has finished the last manifest stays, and parts only as long as something reads them", () => {
+    const [old, last] = [manifest(1, 1, [part(1, 1, "a")]), manifest(1, 2, [part(1, 2, "b")])];
+    const facts = {
+      manifests: listed([old, last]),
+      partNames: [part(1, 1, "a").name, part(1, 2, "b").name],
+      generation: asGeneration(1),
+      oldest: 2,
+      latest: { key: keyOf(last), checkpoint: last.checkpoint },
+      retained: 1,
+      keepParts: false,
+    };
+    const exporting = decideGarbage({ ...facts, pinned: [keyOf(last)] });
+    equal(exporting, { manifestKeys: [keyOf(old)], partNames: [part(1, 1, "a").name] });
+    equal(decideGarbage({ ...facts, pinned: [] }).partNames, facts.partNames);
   }),
   test("nothing is garbage as long as the newest manifest has not been read", () => {
     const old = manifest(1, 1, [part(1, 1, "a")]);
@@ -118,14 +216,16 @@ export const cases: readonly Case[] = [
       manifests: listed([old]),
       partNames: [part(1, 1, "a").name, part(1, 2, "b").name],
       generation: asGeneration(1),
+      oldest: 1,
       latest: { key: keyOf(newest), checkpoint: newest.checkpoint },
       pinned: [],
       retained: 1,
+      keepParts: true,
     });
     equal(decision, { manifestKeys: [], partNames: [] });
   }),
   test("state rows are cut by key group across batches", () => {
-    const groups = splitByKeyGroup(savepoint().operators[0]?.batches ?? []);
+    const groups = splitByKeyGroup(savepoint().states[0]?.batches ?? []);
     equal(
       groups.map((one) => [one.keyGroup, one.batch.rowCount]),
       [
@@ -142,11 +242,58 @@ export const cases: readonly Case[] = [
     equal(back.header, savepoint().header);
     equal(back.sources, savepoint().sources);
     equal(
-      back.operators[0]?.batches.flatMap((batch) =>
+      back.states.map(({ uid, state, scalars }) => [uid, state, scalars]),
+      savepoint().states.map(({ uid, state, scalars }) => [uid, state, scalars]),
+    );
+    equal(back.states[1]?.batches, []);
+    equal(
+      back.states[0]?.batches.flatMap((batch) =>
         Array.from({ length: batch.rowCount }, (_none, row) => rowOf(batch, row)).map((row) => row[1]),
       ),
       ["a", null, "a text longer than twelve bytes", "ключ", ""],
     );
+  }),
+  test("a savepoint whose tables, sources or splits come twice, or of different subtasks, is refused", async (context) => {
+    const { digest } = await context.freshPlatform();
+    const whole = savepoint();
+    const [left, right] = whole.states as [SavepointState, SavepointState];
+    const [source] = whole.sources as [SourceSnapshot];
+    const twice = { ...source, splits: [...source.splits, ...source.splits] };
+    const wrong: [string, Partial<Savepoint>][] = [
+      ["a table twice", { states: [left, left] }],
+      ["scalars of 2 and 1 subtasks", { states: [left, { ...right, scalars: [null] }] }],
+      ["no scalars", { states: [{ ...right, scalars: [] }] }],
+      ["more subtasks than key groups", { states: [{ ...right, scalars: new Array(129).fill(null) }] }],
+      ["scalars that are no data", { states: [{ ...right, scalars: [new Uint8Array(3) as never] }] }],
+      ["a source twice", { sources: [source, source] }],
+      ["a split twice", { sources: [twice] }],
+    ];
+    for (const [what, change] of wrong) {
+      const bytes = writeSavepoint({ ...whole, ...change }, digest);
+      await refused(() => readSavepoint(bytes, digest, "file"), what);
+    }
+  }),
+  test("a savepoint file of another format is refused with both formats", async (context) => {
+    const { digest } = await context.freshPlatform();
+    const bytes = writeSavepoint(savepoint(), digest);
+    const other = withFormat(bytes, digest, 1);
+    const error = await rejects(() => readSavepoint(other, digest, "file"), "savepoint_corrupt");
+    ok(error.message.includes("format 1 is not readable; this version reads 2"), error.message);
+  }),
+  test("manifests, parts and savepoint files are the very bytes that format 2 says", async (context) => {
+    const { digest } = await context.freshPlatform();
+    const written = {
+      manifest: encodeManifest(goldenManifest()),
+      part: encodePart(savepoint().states[0]?.batches ?? []),
+      savepoint: writeSavepoint(savepoint(), digest),
+    };
+    for (const name of ["manifest", "part", "savepoint"] as const) {
+      // Whoever changes a format on purpose gives it a new number, and keeps the old bytes readable or refused.
+      equal(hexOf(written[name]), golden[name], name);
+    }
+    equal(decodeManifest(bytesOf(golden.manifest), "golden"), goldenManifest());
+    equal(readSavepoint(bytesOf(golden.savepoint), digest, "golden").header, savepoint().header);
+    equal(decodePart(bytesOf(golden.part), "golden").length, 2);
   }),
   test("a savepoint file that is cut short anywhere is refused", async (context) => {
     const { digest } = await context.freshPlatform();

@@ -1,5 +1,6 @@
 // A job across failures of the store itself: what was answered stays true, and nobody is locked out by himself.
 
+import { sinkInput } from "../../src/graph/plan.ts";
 import { externalError } from "../../src/base/errors.ts";
 import { generationKey } from "../../src/checkpoint/paths.ts";
 import { asJobId } from "../../src/base/ids.ts";
@@ -91,7 +92,7 @@ function engineOn(platform: Platform, failSource = (): boolean => false, read?: 
         const reader = { read, position: () => null, progress: () => undefined, close: async () => undefined };
         return { ...source, open: async () => reader };
       },
-      sink: (node) => printSink({ print: () => undefined }, node.input),
+      sink: (node) => printSink({ print: () => undefined }, sinkInput(node).schema),
     },
   });
 }

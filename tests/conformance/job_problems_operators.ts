@@ -211,7 +211,9 @@ export const operators: readonly InvalidSpec[] = [
   {
     name: "a window is known",
     spec: change(3, { window: { kind: "tumblin", sizeMs: 1 } }),
-    problems: ['operators[3].window.kind: found "tumblin", expected "tumbling"; did you mean "tumbling"?'],
+    problems: [
+      'operators[3].window.kind: found "tumblin", expected "tumbling", "hopping" or "session"; did you mean "tumbling"?',
+    ],
   },
   {
     name: "an offset is less than the size",
@@ -251,7 +253,7 @@ export const operators: readonly InvalidSpec[] = [
       },
     }),
     problems: [
-      'operators[3].aggregates.c.function: found "median", expected "count", "sum", "min", "max" or "avg"',
+      'operators[3].aggregates.c.function: found "median", expected "count", "sum", "min", "max", "avg" or "count_distinct"',
       'operators[3].aggregates.a.column: found "origin" of type utf8, expected a column of type i64 or f64 for sum',
       "operators[3].aggregates.b.column: found nothing, expected the column to take the avg of",
       'operators[3].aggregates.d.column: found "dealy", expected a column of the input: "origin", "date", "delay" or "distance"; did you mean "delay"?',
@@ -270,14 +272,14 @@ export const operators: readonly InvalidSpec[] = [
     name: "a window needs event time",
     spec: change(0, { eventTime: undefined }),
     problems: [
-      'operators[3].input: found no event time: source "arrivals" has no eventTime, expected an input with event time: a source with eventTime, no window in between',
+      'operators[3].input: found no event time: source "arrivals" has no eventTime, expected an input with event time: a source with eventTime, and only filters, unions and projections that keep it in between',
     ],
   },
   {
     name: "a projection keeps the event time",
     spec: change(2, { columns: { origin: { col: "origin" }, delay: { col: "delay" } } }),
     problems: [
-      'operators[3].input: found no event time: project "shape" drops the event time; add "date": {"col": "date"} to its columns, expected an input with event time: a source with eventTime, no window in between',
+      'operators[3].input: found no event time: project "shape" drops the event time; add "date": {"col": "date"} to its columns, expected an input with event time: a source with eventTime, and only filters, unions and projections that keep it in between',
     ],
   },
   {
@@ -294,7 +296,7 @@ export const operators: readonly InvalidSpec[] = [
       return { ...job, operators: [...job.operators, daily] };
     },
     problems: [
-      'operators[7].input: found no event time: window "hourly" comes before, and its results have none, expected an input with event time: a source with eventTime, no window in between',
+      'operators[7].input: found no event time: window "hourly" comes before, and its results have none, expected an input with event time: a source with eventTime, and only filters, unions and projections that keep it in between',
     ],
   },
   {

@@ -41,8 +41,11 @@ const sink = (store: LogStore, name: string): SinkConnector =>
   logSink(store, {
     kind: "sink",
     uid: asOperatorUid("out"),
-    from: { uid: asOperatorUid("events"), output: "main" },
-    input: schema,
+    parallelism: 1,
+    inputs: [{ uid: asOperatorUid("events"), output: "main", edge: undefined, schema, updating: false }],
+    output: [],
+    updating: false,
+    sides: new Map(),
     connector: { kind: "log", name },
   });
 

@@ -7,7 +7,7 @@ import type { SourceNode } from "../../src/graph/plan.ts";
 import { BatchRegion } from "../../src/kernel/batch_region.ts";
 import { KernelInstance } from "../../src/kernel/instance.ts";
 import { field, type Schema } from "../../src/batch/schema.ts";
-import type { OperatorSnapshot, PartRef } from "../../src/protocol/snapshot.ts";
+import type { PartRef, StateSnapshot } from "../../src/protocol/snapshot.ts";
 import { Compactor } from "../../src/task/compactor.ts";
 import { SourceDriver } from "../../src/task/source_driver.ts";
 import type { StatePart } from "../../src/task/state_part.ts";
@@ -38,15 +38,23 @@ function threeSplits(closed: string[], failAt: { open?: string; close?: string }
   };
 }
 
-function openDriver({ kernels }: TestContext, connector: SourceConnector): Promise<SourceDriver> {
+async function openDriver({ kernels }: TestContext, connector: SourceConnector): Promise<SourceDriver> {
   const kernel = new KernelInstance(kernels, 4 * 1024 * 1024);
   const node = { uid: asOperatorUid("source"), output: schema } as unknown as SourceNode;
-  return SourceDriver.open(node, connector, kernel, new BatchRegion(kernel, schema, 1), undefined);
+  const unread = { position: null, finished: false, timestampMax: null };
+  const splits = (await connector.enumerate()).map((one) => ({ ...one, ...unread }));
+  const clock = { nowMs: () => 0, monotonicMs: () => 0 };
+  return SourceDriver.open(node, connector, kernel, new BatchRegion(kernel, schema, 1), splits, clock);
 }
 
 const uid = asOperatorUid("window");
 const part = (name: string): PartRef => ({ name, byteLength: 100, sha256: "", rowCount: 1, expiresAt: null });
-const snapshot = (...names: string[]): OperatorSnapshot => ({ uid, parts: names.map(part), scalars: null });
+const snapshot = (...names: string[]): StateSnapshot => ({
+  uid,
+  state: "windows",
+  parts: names.map(part),
+  scalars: null,
+});
 
 /** A compactor that merges whenever there are two parts, and the means to make what it is at fail. */
 function mergingCompactor(): { compactor: Compactor; fail: (error: unknown) => void } {

@@ -1,5 +1,6 @@
 // A REST interface over an engine on a fresh platform, called without a network. For shared cases: no runtime here.
 
+import { sinkInput } from "../../src/graph/plan.ts";
 import type { Hono } from "hono";
 import { engineGateway } from "../../src/api/engine_gateway.ts";
 import { type ApiDeps, restApi, restRoutes } from "../../src/api/rest_api.ts";
@@ -81,7 +82,8 @@ function connectorsOn(platform: Platform, logs: SqlLogDirectory): ConnectorFacto
       throw userError("connector_unavailable", `operator ${node.uid}`, "the test has logs only");
     },
     sink: (node) => {
-      const { connector, input: schema } = node;
+      const { connector } = node;
+      const { schema } = sinkInput(node);
       if (connector.kind === "table") return tableSink(platform.tables, { ...connector, schema });
       if (connector.kind === "log") return logSink(store, node);
       throw userError("connector_unavailable", `operator ${node.uid}`, "the test has tables and logs only");

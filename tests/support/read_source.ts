@@ -46,7 +46,10 @@ export const sourceNode = (
   declared,
   output,
   eventTime: undefined,
-  rejectedConnected: false,
+  parallelism: 1,
+  inputs: [],
+  updating: false,
+  sides: new Map(),
 });
 
 /** The rows of each split, in order. */

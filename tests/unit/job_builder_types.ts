@@ -76,6 +76,73 @@ export function rightTypes(): void {
   >();
 }
 
+const right = build
+  .job("types")
+  .source("right", build.readLog("events"), { schema: { at: "timestamp", code: "utf8?", id: "i64" } });
+
+export function rightKeyedTypes(): void {
+  const totals = source.keyBy("origin", "cancelled").aggregate("totals", {
+    n: build.count(),
+    kinds: build.countDistinct("delay"),
+    total: build.sum("delay"),
+  });
+  type Totals = {
+    readonly origin: "utf8";
+    readonly cancelled: "bool";
+    readonly n: "i64";
+    readonly kinds: "i64";
+    readonly total: "i64?";
+  };
+  holds<Equal<ColumnsOf<typeof totals>, Totals>>();
+  const top = totals.keyBy("origin").topN("top", { orderBy: ["n", build.descending("total")], limit: 3 });
+  holds<Equal<ColumnsOf<typeof top>, Totals>>();
+  const ranked = totals.keyBy("n").topN("ranked", { orderBy: ["n"], limit: 3, rank: "place" });
+  ranked.filter("first", ({ place }) => place.eq(1));
+  const joined = source
+    .keyBy("origin")
+    .intervalJoin("joined", right.keyBy("code"), { lower: -5, upper: { hours: 1 } }, (one, other) => ({
+      origin: one.origin,
+      delay: one.delay,
+      code: other.code,
+    }));
+  holds<Equal<ColumnsOf<typeof joined>, { readonly origin: "utf8"; readonly delay: "i64?"; readonly code: "utf8?" }>>();
+  joined.side("late_right").filter("late", ({ code }) => code.isNotNull());
+  const processed = source
+    .keyBy("origin")
+    .process("p", "f", { columns: { n: "i64" }, outputs: { odd: { why: "utf8?" } } });
+  processed.filter("n", ({ n }) => n.gt(1));
+  processed.side("odd").filter("why", ({ why }) => why.isNotNull());
+  const hops = source.keyBy("origin").window("hops", build.hopping(10, 5), { n: build.count() });
+  hops.side("late").filter("again", ({ distance }) => distance.gt(1.5));
+}
+
+export function wrongKeyed(): void {
+  // @ts-expect-error other columns
+  source.union("u", [right]);
+  // @ts-expect-error f64 has no distinct values
+  source.keyBy("origin").aggregate("a", { n: build.countDistinct("distance") });
+  // @ts-expect-error no such column to order by
+  source.keyBy("origin").topN("t", { orderBy: ["dely"], limit: 1 });
+  // @ts-expect-error no such column to order by
+  source.keyBy("origin").topN("t", { orderBy: [build.descending("dely")], limit: 1 });
+  // @ts-expect-error a join computes nothing
+  source.keyBy("origin").join("j", right.keyBy("code"), { ttl: 1 }, (one) => ({ late: one.delay.gt(1) }));
+  // @ts-expect-error no such column on this side
+  source.keyBy("origin").join("j", right.keyBy("code"), { ttl: 1 }, (_, other) => ({ x: other.origin }));
+  // @ts-expect-error a column of one side has a type
+  source.keyBy("origin").join("j", right.keyBy("code"), { ttl: 1 }, () => ({ one: "left.origin" }));
+  const windowed = source.keyBy("origin").window("w", build.session(5), { n: build.count() });
+  // @ts-expect-error a window has no such output
+  windowed.side("odd");
+  const processed = source.keyBy("origin").process("p", "f", { columns: { n: "i64" } });
+  // @ts-expect-error no such side output
+  processed.side("odd");
+  // @ts-expect-error no such type
+  source.keyBy("origin").process("p", "f", { columns: { n: "int" } });
+  // @ts-expect-error no such restart strategy
+  build.job("j", { restart: { strategy: "always" } });
+}
+
 export function wrongColumns(): void {
   // @ts-expect-error no such column
   source.filter("f", ({ dely }) => dely.gt(15));

@@ -3,6 +3,7 @@
 import type { JobEvent, JobState, Step } from "../job_state.ts";
 import { moveTo } from "../transitions.ts";
 import { cancelAtOnce } from "./cancelling.ts";
+import { refuseStop } from "./suspended.ts";
 
 export function created(state: JobState, event: JobEvent): Step {
   switch (event.kind) {
@@ -10,6 +11,10 @@ export function created(state: JobState, event: JobEvent): Step {
       return [moveTo(state, "INITIALIZING"), [{ kind: "claim" }]];
     case "cancel":
       return cancelAtOnce(state);
+    case "savepoint":
+      return [{ ...state, wantedSavepoints: [...state.wantedSavepoints, event.savepoint] }, []];
+    case "stop":
+      return refuseStop(state, event.savepoint);
     default:
       return [state, []];
   }

@@ -1,13 +1,35 @@
-// RUNNING: rows flow, checkpoints are taken, savepoints are served.
+// RUNNING: rows flow, checkpoints are taken, savepoints are served, and a stop is brought to its end.
+//
+// A stop is decided by its manifest. Before that exists, any failure calls it off: the savepoint is refused, suspended
+// tasks go on reading, and a drain, which cannot be undone, is followed by a restart from the checkpoint before it.
+// Once it exists, the job goes on from it or ends with it, whatever fails: its output is committed, where need be after
+// a restart, then the savepoint is written, then the job is finished. Where the savepoint cannot be written, a suspended
+// job goes on; a drained one, for which nothing is left to do, finishes without it.
 
-import { abandon, maybeTrigger, onAcknowledged, onCommitted, onPublished, timedOut } from "../checkpointing.ts";
+import { externalError, type MillraceError } from "../../base/errors.ts";
 import type { CheckpointId } from "../../base/ids.ts";
 import type { FromTask } from "../../protocol/messages.ts";
-import type { JobEffect, JobEvent, JobState, Step } from "../job_state.ts";
+import {
+  abandon,
+  maybeTrigger,
+  onAcknowledged,
+  onPublished,
+  settleCommits,
+  timedOut,
+  tooManyFailures,
+} from "../checkpointing.ts";
+import { type Failure, type JobEffect, type JobEvent, type JobState, type Step, then } from "../job_state.ts";
+import { allRegions, note, takeDown, tellAbandoned } from "../tasks.ts";
 import { moveTo } from "../transitions.ts";
 import { beginCancelling } from "./cancelling.ts";
-import { beginFailing } from "./failing.ts";
+import { beginFailing, everything, failureOf } from "./failing.ts";
 import { suspend } from "./suspended.ts";
+
+/** Every task runs. */
+export function beginRunning(state: JobState, nowMs: number): Step {
+  const next = { ...moveTo(state, "RUNNING"), lastTriggerMs: nowMs, checkpointFailuresInRow: 0, error: undefined };
+  return then([next, [{ kind: "record_status" }]], (begun) => settle(begun, nowMs));
+}
 
 export function running(state: JobState, event: JobEvent, nowMs: number): Step {
   switch (event.kind) {
@@ -18,13 +40,17 @@ export function running(state: JobState, event: JobEvent, nowMs: number): Step {
     case "published":
       return then(onPublished(state, event.checkpoint, nowMs), (next) => maybeTrigger(next, nowMs));
     case "publish_failed":
-      return beginFailing(state, event.error, nowMs);
+      return beginFailing(state, everything(state, event.error), nowMs);
     case "fenced":
       return suspend(state);
     case "savepoint": {
       const next = { ...state, wantedSavepoints: [...state.wantedSavepoints, event.savepoint] };
       return maybeTrigger(next, nowMs);
     }
+    case "stop":
+      return onStop(state, event, nowMs);
+    case "exported":
+      return onExported(state, event, nowMs);
     case "cancel":
       return beginCancelling(state);
     default:
@@ -35,47 +61,90 @@ export function running(state: JobState, event: JobEvent, nowMs: number): Step {
 function onTask(state: JobState, message: FromTask, nowMs: number): Step {
   switch (message.kind) {
     case "acknowledged":
-      return onAcknowledged(state, message);
-    case "declined": {
-      if (state.inFlight?.checkpoint !== message.checkpoint) return [state, []];
-      return abandon(state, message.error, nowMs);
-    }
+      return onAcknowledged(state, message, nowMs);
+    case "declined":
+      if (state.inFlight?.checkpoint !== message.checkpoint || state.inFlight.phase !== "gathering") return [state, []];
+      return giveUp(state, message.error, nowMs);
     case "committed":
-      return afterCommit(state, message, nowMs);
+      return settle(note(state, message), nowMs);
     case "checkpoint_wanted":
-      return maybeTrigger({ ...state, checkpointWanted: true }, nowMs);
     case "input_ended":
-      return maybeTrigger({ ...state, inputEnded: true }, nowMs);
+      return maybeTrigger(note(state, message), nowMs);
     case "failed":
-      return message.error.code === "fenced" ? suspend(state) : beginFailing(state, message.error, nowMs);
+      if (message.error.code === "fenced") return suspend(state);
+      return fail(state, failureOf(state, message.task, message.error), nowMs);
     case "running":
     case "stopped":
       return [state, []];
   }
 }
 
-function afterCommit(state: JobState, message: Extract<FromTask, { kind: "committed" }>, nowMs: number): Step {
-  const { step, finished } = onCommitted(state, message.checkpoint);
-  if (!finished) return then(step, (next) => maybeTrigger(next, nowMs));
-  return then(step, (next) => [
-    { ...moveTo(next, "FINISHED"), inFlight: undefined, wantedSavepoints: [] },
-    [{ kind: "record_status" }, { kind: "destroy_task" }, ...lateSavepoints(next, message.checkpoint)],
-  ]);
+function fail(state: JobState, failure: Failure, nowMs: number): Step {
+  const { stopping } = state;
+  if (stopping === undefined) return beginFailing(state, failure, nowMs);
+  // Nothing that the tasks could still do matters, unless the savepoint cannot be written.
+  const regions = [...(stopping.broken?.regions ?? []), ...failure.regions];
+  return [{ ...state, stopping: { ...stopping, broken: { ...failure, regions } } }, []];
 }
 
-/** Nothing follows the end of the input: its checkpoint holds all that savepoints asked for since then could hold. */
-function lateSavepoints(state: JobState, checkpoint: CheckpointId): JobEffect[] {
-  const savepoints = state.wantedSavepoints;
-  return savepoints.length === 0 ? [] : [{ kind: "export", checkpoint, savepoints }];
+/** What every task has committed is over; it may be the end. */
+function settle(state: JobState, nowMs: number): Step {
+  const { step, end } = settleCommits(state);
+  return then(step, (next) => (end === undefined ? maybeTrigger(next, nowMs) : finish(next, end)));
+}
+
+function finish(state: JobState, checkpoint: CheckpointId): Step {
+  const { wantedSavepoints, wantedStop } = state;
+  // Nothing follows: this checkpoint holds all that savepoints asked for since then could hold.
+  const savepoints = wantedStop === undefined ? wantedSavepoints : [...wantedSavepoints, wantedStop.savepoint];
+  const over = { wantedSavepoints: [], wantedStop: undefined, stopping: undefined, inFlight: undefined };
+  const { state: next, effects } = takeDown({ ...moveTo(state, "FINISHED"), ...over }, allRegions(state));
+  const late: JobEffect[] = savepoints.length === 0 ? [] : [{ kind: "export", checkpoint, savepoints }];
+  return [next, [{ kind: "record_status" }, ...late, ...effects]];
+}
+
+function onStop(state: JobState, event: Extract<JobEvent, { kind: "stop" }>, nowMs: number): Step {
+  const { savepoint, drain } = event;
+  const under = [
+    state.wantedStop,
+    state.inFlight?.stop,
+    state.stopping?.stop,
+    ...state.uncommitted.map((one) => one.stop),
+  ];
+  const first = under.find((one) => one !== undefined);
+  if (first === undefined) return maybeTrigger({ ...state, wantedStop: { savepoint, drain } }, nowMs);
+  const message = `the job is being stopped already, with savepoint ${first.savepoint}`;
+  const error = externalError("stop_in_progress", `job ${state.jobId}`, message);
+  return [state, [{ kind: "refuse_savepoints", savepoints: [savepoint], error }]];
+}
+
+function onExported(state: JobState, event: Extract<JobEvent, { kind: "exported" }>, nowMs: number): Step {
+  const { stopping } = state;
+  if (stopping?.checkpoint !== event.checkpoint) return [state, []];
+  if (event.error === undefined || stopping.ended) return finish(state, stopping.checkpoint);
+  const next = { ...state, stopping: undefined };
+  if (stopping.broken !== undefined) return beginFailing(next, stopping.broken, nowMs);
+  return then([next, tellAbandoned(next, stopping.checkpoint)], (resumed) => maybeTrigger(resumed, nowMs));
 }
 
 function onTick(state: JobState, nowMs: number): Step {
   const late = timedOut(state, nowMs);
   if (late === undefined) return maybeTrigger(state, nowMs);
-  return then(abandon(state, late, nowMs), (next) => maybeTrigger(next, nowMs));
+  return then(giveUp(state, late, nowMs), (next) => maybeTrigger(next, nowMs));
 }
 
-function then([state, effects]: Step, more: (state: JobState) => Step): Step {
-  const [next, added] = more(state);
-  return [next, [...effects, ...added]];
+/** The checkpoint in flight is off. */
+function giveUp(state: JobState, error: MillraceError, nowMs: number): Step {
+  if (state.inFlight?.stop?.drain === true) {
+    const message = `draining failed, and time cannot go back: ${error.message}`;
+    return beginFailing(
+      state,
+      everything(state, externalError("drain_failed", error.where, message, { cause: error })),
+      nowMs,
+    );
+  }
+  return then(abandon(state, error, nowMs), (next) => {
+    const exceeded = tooManyFailures(next, error);
+    return exceeded === undefined ? [next, []] : beginFailing(next, everything(next, exceeded), nowMs);
+  });
 }

@@ -1,0 +1,183 @@
+// Ending a job with a savepoint: until its checkpoint is durable any failure calls it off; from then on none does.
+
+import { externalError } from "../../src/base/errors.ts";
+import { asCheckpointId } from "../../src/base/ids.ts";
+import { type Case, test } from "../case.ts";
+import { equal, ok } from "../expect.ts";
+import { broken, Driver, regions, snapshot } from "../support/coordinator_fixture.ts";
+
+const all = ["0.0", "0.1", "1.0", "1.1", "2.0"];
+const zero = ["0.0", "0.1", "1.0", "1.1"];
+const unwritable = externalError("full", "disk", "the disk is full");
+
+const stopping = (drain = false): Driver => new Driver(regions).running().tickAt(100).checkpoint(1).stop("s", drain);
+const modes = (job: Driver): string[] =>
+  job.effects.flatMap((one) => (one.kind === "send" && one.message.kind === "barrier" ? [one.message.mode] : []));
+const refused = (job: Driver): readonly string[] | undefined => job.effect("refuse_savepoints")?.savepoints;
+
+export const cases: readonly Case[] = [
+  test("a stop is barrier, manifest, commits, savepoint, and only then the end", () => {
+    for (const drain of [false, true]) {
+      const job = stopping(drain);
+      equal(modes(job), drain ? ["drain", "drain", "drain"] : ["suspend", "suspend", "suspend"]);
+      job.acknowledge(2);
+      equal(job.effect("publish")?.ended, drain, "nothing follows what was drained");
+      job.published(2).committed(2, all.slice(1));
+      ok(job.effect("export") === undefined, "one task has not committed");
+      job.committed(2, ["0.0"]);
+      equal(job.effect("export"), { kind: "export", checkpoint: asCheckpointId(2), savepoints: ["s"] });
+      equal(job.state.status, "RUNNING");
+      job.exported(1);
+      equal(job.state.status, "RUNNING", "that was another");
+      job.exported(2);
+      equal(job.state.status, "FINISHED");
+      equal(job.kinds(), ["record_status", "destroy_tasks"]);
+    }
+  }),
+  test("no checkpoint follows that of a stop", () => {
+    const job = stopping().acknowledge(2).published(2);
+    for (const move of [() => job.tickAt(9000), () => job.savepoint("t"), () => job.committed(2)]) {
+      ok(!move().kinds().includes("barrier"), job.state.status);
+      ok(
+        !job
+          .tickAt(job.nowMs + 9000)
+          .kinds()
+          .includes("barrier"),
+        job.state.status,
+      );
+    }
+    equal(job.exported(2).effect("export")?.savepoints, ["t"], "a savepoint asked for meanwhile is made from it");
+  }),
+  test("a stop waits for the checkpoint under way, and then does not wait for anything", () => {
+    const job = new Driver(regions).running().tickAt(100).stop("s");
+    equal(modes(job), []);
+    equal(modes(job.acknowledge(1).published(1)), ["suspend", "suspend", "suspend"]);
+  }),
+  test("a second stop is refused, in every phase of the first", () => {
+    const job = new Driver(regions).running().tickAt(100).stop("s");
+    for (const move of [
+      () => job,
+      () => job.acknowledge(1).published(1),
+      () => job.acknowledge(2),
+      () => job.published(2),
+      () => job.committed(2),
+    ]) {
+      move();
+      equal(refused(job.stop("again")), ["again"]);
+      ok(job.effect("refuse_savepoints")?.error.message.includes("with savepoint s") === true, "the first is named");
+    }
+    equal(job.exported(2).state.status, "FINISHED");
+  }),
+  test("a job that does not run cannot be stopped with a savepoint", () => {
+    equal(refused(new Driver().stop("s")), ["s"]);
+    equal(refused(new Driver().on({ kind: "start" }).stop("s")), ["s"]);
+    const failing = new Driver().running().failed("0.0");
+    equal(refused(failing.stop("s")), ["s"]);
+    equal(refused(failing.gone().stop("s")), ["s"]);
+  }),
+  test("a task that cannot take part calls a stop off, and the suspended go on", () => {
+    const job = stopping().savepoint("other").acknowledge(2, all.slice(1));
+    job.task("0.0", { kind: "declined", checkpoint: asCheckpointId(2), error: broken });
+    equal(job.state.status, "RUNNING");
+    equal(refused(job), ["s"]);
+    equal(job.told("abandon"), all);
+    equal(job.state.wantedSavepoints, ["other"], "an ordinary savepoint is made from the next checkpoint");
+    equal(job.state.checkpointFailuresInRow, 0);
+  }),
+  test("a stop that takes too long is called off", () => {
+    const job = stopping().acknowledge(2, all.slice(1)).tickAt(1200);
+    equal([job.state.status, refused(job)], ["RUNNING", ["s"]]);
+    equal(modes(job), ["checkpoint", "checkpoint", "checkpoint"], "an ordinary checkpoint was due long ago");
+  }),
+  test("what has drained cannot go on: a drain that fails is followed by a restart from the checkpoint before it", () => {
+    const declined = stopping(true);
+    declined.task("0.0", { kind: "declined", checkpoint: asCheckpointId(2), error: broken });
+    equal([declined.state.status, declined.leaving(), refused(declined)], ["FAILING", all, ["s"]]);
+    equal(declined.state.error?.code, "drain_failed");
+    const late = stopping(true).acknowledge(2, all.slice(1)).tickAt(1200);
+    equal([late.state.status, late.leaving(), refused(late)], ["FAILING", all, ["s"]]);
+    const broke = stopping(true).failed("2.0");
+    equal([broke.state.status, broke.leaving(), refused(broke)], ["FAILING", all, ["s"]]);
+    broke.gone().tickAt(400).claimedDurable(2);
+    equal(broke.effect("deploy")?.deployment.restore.checkpoint, asCheckpointId(1));
+  }),
+  test("a task that fails while the others suspend calls the stop off, and the other region goes on", () => {
+    const job = stopping().acknowledge(2, ["2.0"]).failed("0.0");
+    equal([job.state.status, job.leaving(), refused(job)], ["FAILING", zero, ["s"]]);
+    equal(job.told("abandon"), ["2.0"]);
+  }),
+  test("a stop that waited for a checkpoint is refused where the job fails first", () => {
+    const job = new Driver(regions).running().tickAt(100).stop("s").failed("0.0");
+    equal(refused(job), ["s"]);
+    job.gone().tickAt(400).claimedDurable(2).all({ kind: "running" }, zero);
+    equal(modes(job.tickAt(600)), ["checkpoint", "checkpoint", "checkpoint"]);
+  }),
+  test("a failed commit of a stop is committed after a restart from the very same checkpoint, and the job ends", () => {
+    for (const drain of [false, true]) {
+      const job = stopping(drain).acknowledge(2).published(2).committed(2, ["2.0"]).failed("1.0");
+      equal(refused(job), undefined, "its checkpoint exists");
+      equal(job.leaving(), zero);
+      job.gone().tickAt(400).claimedDurable(2);
+      equal(job.effect("deploy")?.deployment.restore.checkpoint, asCheckpointId(2), "nothing older is replayed");
+      job.all({ kind: "running" }, zero);
+      equal(job.effect("export")?.savepoints, ["s"]);
+      ok(!job.kinds().includes("barrier"), "nothing follows");
+      equal(job.exported(2).state.status, "FINISHED");
+    }
+  }),
+  test("a stop whose publishing nobody answered for is decided by the next claim", () => {
+    const published = stopping().acknowledge(2).publishFailed(2).gone().tickAt(400);
+    published.claimed(2, { checkpoint: asCheckpointId(2), tasks: all.map((key) => snapshot(key, "2")) });
+    published.all({ kind: "running" });
+    equal(published.effect("export")?.savepoints, ["s"]);
+    equal(published.exported(2).state.status, "FINISHED");
+    const lost = stopping().acknowledge(2).publishFailed(2).gone().tickAt(400).claimedDurable(2);
+    equal(refused(lost), ["s"]);
+    equal(lost.all({ kind: "running" }).state.status, "RUNNING");
+  }),
+  test("a stop whose job gives up is refused with the reason", () => {
+    const job = stopping().acknowledge(2).published(2);
+    for (let round = 0; round < 3; round++) {
+      job.failed("1.0").gone();
+      if (job.state.status === "RESTARTING") job.tickAt(job.nowMs + 50).claimedDurable();
+    }
+    equal(job.state.status, "FAILED");
+    equal(refused(job), ["s"]);
+    equal(job.effect("refuse_savepoints")?.error.code, "broken");
+  }),
+  test("a suspended job whose savepoint cannot be written goes on", () => {
+    const job = stopping().acknowledge(2).published(2).committed(2).exported(2, unwritable);
+    equal(job.state.status, "RUNNING");
+    equal(job.told("abandon"), all, "which is what makes the suspended read again");
+    ok(job.tickAt(900).kinds().includes("barrier"), "checkpoints go on");
+    equal(job.state.inFlight?.checkpoint, asCheckpointId(3));
+  }),
+  test("a drained job whose savepoint cannot be written has nothing left to do", () => {
+    const job = stopping(true).acknowledge(2).published(2).committed(2).exported(2, unwritable);
+    equal(job.state.status, "FINISHED");
+  }),
+  test("a task that fails while the savepoint is written matters only if it cannot be written", () => {
+    const written = stopping().acknowledge(2).published(2).committed(2).failed("0.0");
+    equal(written.state.status, "RUNNING");
+    equal(written.exported(2).state.status, "FINISHED");
+    const lost = stopping().acknowledge(2).published(2).committed(2).failed("0.0").failed("2.0");
+    lost.exported(2, unwritable);
+    equal([lost.state.status, lost.leaving()], ["FAILING", all]);
+    lost.gone().tickAt(400).claimedDurable(2);
+    equal(lost.effect("deploy")?.deployment.restore.checkpoint, asCheckpointId(2));
+  }),
+  test("a job can be canceled in the middle of a stop", () => {
+    const before = stopping().on({ kind: "cancel" });
+    equal([before.state.status, refused(before)], ["CANCELLING", ["s"]]);
+    const writing = stopping().acknowledge(2).published(2).committed(2).on({ kind: "cancel" });
+    equal([writing.state.status, refused(writing)], ["CANCELLING", undefined], "what is being written is finished");
+    equal(writing.exported(2).state.status, "CANCELLING");
+  }),
+  test("a bounded job that ends while it is being stopped ends with its savepoint", () => {
+    const job = new Driver(regions).running().stop("s").all({ kind: "input_ended" }).acknowledge(1, all, true);
+    job.published(1).committed(1);
+    equal(job.effect("export")?.savepoints, ["s"]);
+    equal(job.state.status, "RUNNING");
+    equal(job.exported(1, unwritable).state.status, "FINISHED", "it cannot go on");
+  }),
+];

@@ -1,0 +1,238 @@
+// What is stored of jobs: who may change it, what is collected when, and records that cannot be read.
+
+import { encodeCbor } from "../../src/base/cbor.ts";
+import { asBranchId, asCheckpointId, asGeneration, asJobId, asOperatorUid } from "../../src/base/ids.ts";
+import { manifestPrefix, partPrefix } from "../../src/checkpoint/paths.ts";
+import { describePart } from "../../src/checkpoint/parts.ts";
+import { IMPORT_PREFIX, jobKey, savepointKey } from "../../src/checkpoint/paths.ts";
+import { encodeJobRecord, type JobRecord, listJobRecords } from "../../src/coordinator/job_record.ts";
+import { type JobState, isTerminal } from "../../src/coordinator/job_state.ts";
+import { collectEndedJob, collectionOf, createJob, JobStore } from "../../src/coordinator/job_store.ts";
+import { initialJobState } from "../../src/coordinator/step.ts";
+import { SavepointStore } from "../../src/engine/savepoint_store.ts";
+import { collectOrphanedImports, importState } from "../../src/engine/start_from_savepoint.ts";
+import type { JobPlan } from "../../src/graph/plan.ts";
+import { externalError } from "../../src/base/errors.ts";
+import type { Platform } from "../../src/platform/platform.ts";
+import { type PartRef, type TaskSnapshot, zeroCounters } from "../../src/protocol/snapshot.ts";
+import { type Case, test } from "../case.ts";
+import { equal, ok, rejects } from "../expect.ts";
+import { config, single } from "../support/coordinator_fixture.ts";
+
+const jobId = asJobId("0123456789abcdef0123456789abcdef");
+const branch = asBranchId("00000000000000aa");
+
+const recordOf = (status: JobRecord["status"]): JobRecord => ({
+  format: 1,
+  jobId,
+  name: "job",
+  spec: {},
+  status,
+  branch,
+  createdAtMs: 0,
+  changedAtMs: 0,
+  restartsTotal: 0,
+  error: null,
+  startedFrom: null,
+});
+
+const stateOf = (more: Partial<JobState>): JobState => ({ ...initialJobState(jobId, branch, single, config), ...more });
+
+async function storePart(platform: Platform, generation: number, checkpoint: number, text: string): Promise<PartRef> {
+  const bytes = new TextEncoder().encode(text);
+  const scope = { jobId, branch, generation: asGeneration(generation) };
+  const content = { rowCount: 1, expiresAt: undefined };
+  const part = describePart(platform.digest, scope, asCheckpointId(checkpoint), bytes, content);
+  await platform.blobs.put(part.name, bytes);
+  return part;
+}
+
+const taskWith = (...parts: readonly PartRef[]): TaskSnapshot => {
+  const states = [{ uid: asOperatorUid("w"), state: "windows", parts, scalars: null }];
+  return { chain: 0, subtask: 0, states, sources: [], pending: [], inputEnded: false, counters: zeroCounters };
+};
+
+/** A claimed job with three published checkpoints, each of one part of its own, and one part of a fourth. */
+async function withCheckpoints(platform: Platform) {
+  await createJob(platform, recordOf("CREATED"));
+  const store = new JobStore(platform, recordOf("CREATED"));
+  const claim = await store.claim(stateOf({}));
+  ok(claim.kind === "claimed", "the first claim succeeds");
+  const { generation } = claim.claimed;
+  const parts: PartRef[] = [];
+  for (const checkpoint of [1, 2, 3]) {
+    const part = await storePart(platform, generation, checkpoint, `part ${checkpoint}`);
+    parts.push(part);
+    const of = { checkpoint: asCheckpointId(checkpoint), generation, branch, ended: false };
+    equal(await store.publish({ ...of, tasks: [taskWith(part)] }), "published");
+  }
+  parts.push(await storePart(platform, generation, 4, "part 4"));
+  return { store, generation, parts: parts.map((part) => part.name) };
+}
+
+const left = async (platform: Platform): Promise<{ manifests: number; parts: readonly string[] }> => ({
+  manifests: (await platform.metadata.list(manifestPrefix(jobId))).length,
+  parts: [...(await platform.blobs.list(partPrefix(jobId)))].sort(),
+});
+
+const emptySavepoint = {
+  header: {
+    savepoint: "s",
+    jobId: "j",
+    jobName: "n",
+    branch: "b",
+    checkpoint: 3,
+    createdAtMs: 0,
+    maxParallelism: 8,
+    inputEnded: false,
+    counters: zeroCounters,
+  },
+  sources: [],
+  states: [],
+};
+const noPlan = { name: "n", maxParallelism: 8, nodes: [], chains: [], edges: [] } satisfies JobPlan;
+const imports = { jobId, branch, plan: noPlan, savepoint: emptySavepoint, enumerate: async () => [] };
+
+/** The same platform so much later. */
+const later = (platform: Platform, ms: number): Platform => ({
+  ...platform,
+  clock: { nowMs: () => platform.clock.nowMs() + ms, monotonicMs: () => platform.clock.monotonicMs() },
+});
+const DAY_MS = 24 * 3_600_000;
+
+export const cases: readonly Case[] = [
+  test("while a job lives, the newest checkpoints stay, and whatever may be in the making", async (context) => {
+    const platform = await context.freshPlatform();
+    const { store, generation, parts } = await withCheckpoints(platform);
+    await store.collectGarbage(collectionOf(stateOf({ status: "RUNNING", generation })));
+    equal(await left(platform), { manifests: 2, parts: [...parts.slice(1)].sort() });
+  }),
+  test("a checkpoint that is not committed stays, however old", async (context) => {
+    const platform = await context.freshPlatform();
+    const { store, generation } = await withCheckpoints(platform);
+    const first = { checkpoint: asCheckpointId(1), savepoints: ["s"], stop: undefined, ended: false, waiting: ["0.0"] };
+    await store.collectGarbage(collectionOf(stateOf({ status: "RUNNING", generation, uncommitted: [first] })));
+    equal((await left(platform)).manifests, 3);
+    equal((await store.manifest(branch, asCheckpointId(1))).checkpoint, asCheckpointId(1));
+  }),
+  test("of a job that failed or was canceled the last checkpoint stays, and nothing else", async (context) => {
+    for (const status of ["FAILED", "CANCELED"] as const) {
+      const platform = await context.freshPlatform();
+      const { store, generation, parts } = await withCheckpoints(platform);
+      await store.collectGarbage(collectionOf(stateOf({ status, generation })));
+      equal(await left(platform), { manifests: 1, parts: [parts[2] as string] }, status);
+    }
+  }),
+  test("of a job that finished the last manifest stays, and no part that nobody reads", async (context) => {
+    const platform = await context.freshPlatform();
+    const { store, generation, parts } = await withCheckpoints(platform);
+    const ended = collectionOf(stateOf({ status: "FINISHED", generation }));
+    const release = store.pin(asCheckpointId(3));
+    await store.collectGarbage(ended);
+    equal(await left(platform), { manifests: 1, parts: [parts[2] as string] }, "a savepoint is being made of it");
+    release();
+    await store.collectGarbage(ended);
+    equal(await left(platform), { manifests: 1, parts: [] });
+  }),
+  test("a process that starts collects after jobs that ended, and touches none that has not", async (context) => {
+    const platform = await context.freshPlatform();
+    const { parts } = await withCheckpoints(platform);
+    for (const status of ["RUNNING", "FAILING", "RESTARTING", "CANCELLING", "SUSPENDED"] as const) {
+      ok(!isTerminal(status) || status === "SUSPENDED", status);
+      await collectEndedJob(platform, recordOf(status));
+      equal((await left(platform)).parts.length, 4, status);
+    }
+    await collectEndedJob(platform, recordOf("CANCELED"));
+    equal(await left(platform), { manifests: 1, parts: [parts[2] as string] });
+  }),
+  test("nothing is collected by a coordinator that has been overtaken, nor by one that cannot read a manifest", async (context) => {
+    const platform = await context.freshPlatform();
+    const { store, generation } = await withCheckpoints(platform);
+    const other = new JobStore(platform, recordOf("RUNNING"));
+    await other.claim(stateOf({}));
+    await store.collectGarbage(collectionOf(stateOf({ status: "FAILED", generation })));
+    equal((await left(platform)).parts.length, 4);
+    const unreadable = { kind: "put", key: `${manifestPrefix(jobId)}old/000000000000`, value: encodeCbor({}) } as const;
+    await platform.metadata.commit([], [unreadable]);
+    await rejects(() => collectEndedJob(platform, recordOf("FAILED")), "manifest_corrupt");
+    equal((await left(platform)).parts.length, 4);
+  }),
+  test("who has been overtaken publishes nothing; who overtook himself only has to ask again", async (context) => {
+    const platform = await context.freshPlatform();
+    const { store, generation } = await withCheckpoints(platform);
+    const fourth = { checkpoint: asCheckpointId(4), generation, branch, ended: false, tasks: [taskWith()] };
+    equal((await store.claim(stateOf({ generation }))).kind, "claimed");
+    equal(await store.publish(fourth), "superseded");
+    await new JobStore(platform, recordOf("RUNNING")).claim(stateOf({}));
+    equal(await store.publish(fourth), "fenced");
+    equal((await left(platform)).manifests, 3);
+  }),
+  test("a job or savepoint whose record cannot be read is listed as broken, and hides no other", async (context) => {
+    const platform = await context.freshPlatform();
+    await createJob(platform, recordOf("RUNNING"));
+    const savepoints = new SavepointStore(platform, 1 << 20);
+    const good = await savepoints.begin(jobId, "job");
+    const put = (key: string, value: Uint8Array) => platform.metadata.commit([], [{ kind: "put", key, value }]);
+    await put(jobKey(asJobId("aa")), new Uint8Array([1, 2, 3]));
+    await put(jobKey(asJobId("bb")), encodeCbor({ ...recordOf("RUNNING"), format: 9 }));
+    await put(jobKey(asJobId("cc")), encodeJobRecord(recordOf("RUNNING")).subarray(0, 20));
+    await put(savepointKey("dd"), new Uint8Array([255]));
+    const { records, broken } = await listJobRecords(platform.metadata);
+    equal(
+      records.map((record) => record.jobId),
+      [jobId],
+    );
+    equal(
+      broken.map((one) => one.jobId),
+      ["aa", "bb", "cc"],
+    );
+    ok(
+      broken.every((one) => one.error.code.endsWith("_corrupt")),
+      "each with the reason",
+    );
+    const listed = await savepoints.list();
+    equal([...listed].map((one) => one.savepoint).sort(), [good.savepoint, "dd"].sort());
+    equal(listed.find((one) => one.savepoint === "dd")?.status, "FAILED");
+    await savepoints.failInterrupted();
+    equal((await savepoints.get(good.savepoint)).error?.code, "savepoint_interrupted");
+  }),
+  test("savepoints that another process is writing are not called interrupted", async (context) => {
+    const platform = await context.freshPlatform();
+    const savepoints = new SavepointStore(platform, 1 << 20);
+    const [own, others] = [await savepoints.begin("own", "a"), await savepoints.begin("others", "b")];
+    await savepoints.failInterrupted((job) => job === "own");
+    equal((await savepoints.get(own.savepoint)).status, "FAILED");
+    equal((await savepoints.get(others.savepoint)).status, "IN_PROGRESS");
+  }),
+  test("a savepoint that fails leaves no file behind, and one that is complete cannot fail any more", async (context) => {
+    const platform = await context.freshPlatform();
+    const savepoints = new SavepointStore(platform, 1 << 20);
+    const { savepoint } = await savepoints.begin(jobId, "job");
+    await platform.blobs.put(savepointKey(savepoint), new Uint8Array([1]));
+    await savepoints.fail(savepoint, externalError("x", "", "x"));
+    equal(await platform.blobs.get(savepointKey(savepoint)), undefined);
+  }),
+  test("state that was copied in for a job that never came to be is collected a day later, and the job cannot come then", async (context) => {
+    const platform = await context.freshPlatform();
+    const imported = await importState(platform, imports);
+    await storePart(platform, 0, 0, "copied in");
+    await collectOrphanedImports(later(platform, DAY_MS / 2));
+    equal((await left(platform)).parts.length, 1, "it may still come");
+    await collectOrphanedImports(later(platform, DAY_MS + 1));
+    equal((await left(platform)).parts, []);
+    equal(await platform.metadata.list(IMPORT_PREFIX), []);
+    await rejects(() => createJob(platform, recordOf("CREATED"), imported), "import_given_up");
+    equal((await listJobRecords(platform.metadata)).records, []);
+  }),
+  test("state that was copied in for a job that exists is never collected as nobody's", async (context) => {
+    const platform = await context.freshPlatform();
+    const imported = await importState(platform, imports);
+    await storePart(platform, 0, 0, "copied in");
+    await createJob(platform, recordOf("CREATED"), imported);
+    equal(await platform.metadata.list(IMPORT_PREFIX), []);
+    await collectOrphanedImports(later(platform, 2 * DAY_MS));
+    equal((await left(platform)).parts.length, 1);
+    const claim = await new JobStore(platform, recordOf("CREATED")).claim(stateOf({}));
+    equal(claim.kind === "claimed" ? claim.claimed.manifest?.parent?.checkpoint : undefined, asCheckpointId(3));
+  }),
+];

@@ -1,0 +1,192 @@
+// Whole jobs that are stopped with a savepoint and go on from it, at any parallelism; and jobs of which a part fails.
+
+import { externalError } from "../../src/base/errors.ts";
+import type { Platform } from "../../src/platform/platform.ts";
+import { type Case, test } from "../case.ts";
+import { equal, ok, rejects } from "../expect.ts";
+import type { GoldenSplits } from "../golden/connectors.ts";
+import { eventually } from "../support/api_fixture.ts";
+import { drawRows, type Gated, gatedEngine, hasRead, jobOf, openGate, savepointEnds } from "../support/gated_job.ts";
+
+const SPLITS = 5;
+const ROWS = 240;
+const HALF = 110;
+const events = drawRows(1, SPLITS, ROWS);
+const upTo = (rows: number) => events.map((split) => split.slice(0, rows));
+
+/** What one task makes of these rows in one go. */
+async function straight(platform: Platform, rows: GoldenSplits): Promise<string[]> {
+  const { engine, target } = gatedEngine(platform, { events: rows }, openGate(Number.POSITIVE_INFINITY));
+  const { record } = await engine.submit(jobOf(1, ["events"]));
+  equal((await engine.ended(record.jobId)).status, "FINISHED");
+  await engine.close();
+  return target.rowsOf("events_out");
+}
+
+async function halfway(platform: Platform, parallelism: number, inputs = { events }): Promise<Gated & { id: string }> {
+  const gated = gatedEngine(platform, inputs, openGate(HALF));
+  const { record } = await gated.engine.submit(jobOf(parallelism, Object.keys(inputs)));
+  await hasRead(gated, record.jobId, HALF * SPLITS);
+  return { ...gated, id: record.jobId };
+}
+
+/** The store loses every savepoint file. */
+const withoutSavepoints = (platform: Platform): Platform => ({
+  ...platform,
+  blobs: {
+    put: async (name, bytes) => {
+      if (name.startsWith("savepoint/")) throw externalError("store_full", name, "the store is full");
+      await platform.blobs.put(name, bytes);
+    },
+    get: (name) => platform.blobs.get(name),
+    delete: (names) => platform.blobs.delete(names),
+    list: (prefix) => platform.blobs.list(prefix),
+  },
+});
+
+async function stopAndGoOn(platform: Platform, before: number, after: number): Promise<string[]> {
+  const first = await halfway(platform, before);
+  const { savepoint } = await first.engine.stop(first.id, false);
+  equal((await first.engine.ended(first.id)).status, "FINISHED");
+  equal((await first.engine.savepoints.get(savepoint)).status, "COMPLETED");
+  await first.engine.close();
+  const second = gatedEngine(platform, { events }, openGate(Number.POSITIVE_INFINITY), first.target);
+  const { record } = await second.engine.submit(jobOf(after, ["events"]), { savepoint });
+  const view = await second.engine.ended(record.jobId);
+  equal(view.status, "FINISHED");
+  equal(view.progress?.counters.rowsIn, SPLITS * ROWS, "rows are counted through both jobs");
+  await second.engine.close();
+  return second.target.rowsOf("events_out");
+}
+
+const restored: readonly Case[] = [
+  [1, 3],
+  [3, 1],
+  [2, 5],
+  [4, 4],
+].map(([before, after]) =>
+  test(`stopped with ${before} tasks a chain and started with ${after}, a job gives what it gives in one go`, async (context) => {
+    const wanted = await straight(await context.freshPlatform(), events);
+    equal(await stopAndGoOn(await context.freshPlatform(), before as number, after as number), wanted);
+  }),
+);
+
+const stops: readonly Case[] = [
+  test("a drained job has given what its rows up to then amount to, and its savepoint goes on from there", async (context) => {
+    const platform = await context.freshPlatform();
+    const job = await halfway(platform, 2);
+    const { savepoint } = await job.engine.stop(job.id, true);
+    equal((await job.engine.ended(job.id)).status, "FINISHED");
+    equal((await job.engine.savepoints.get(savepoint)).status, "COMPLETED");
+    equal(job.target.rowsOf("events_out"), await straight(await context.freshPlatform(), upTo(HALF)));
+    await job.engine.close();
+  }),
+  test("a suspended job whose savepoint cannot be written says so, and goes on to its end", async (context) => {
+    const platform = withoutSavepoints(await context.freshPlatform());
+    const job = await halfway(platform, 2);
+    const { savepoint } = await job.engine.stop(job.id, false);
+    equal(await savepointEnds(job, savepoint), "FAILED");
+    equal((await job.engine.savepoints.get(savepoint)).error?.code, "store_full");
+    job.gate.rows = Number.POSITIVE_INFINITY;
+    const view = await job.engine.ended(job.id);
+    equal([view.status, view.restartsTotal], ["FINISHED", 0]);
+    equal(job.target.rowsOf("events_out"), await straight(await context.freshPlatform(), events));
+    await job.engine.close();
+  }),
+  test("a drained job whose savepoint cannot be written is finished without it", async (context) => {
+    const platform = withoutSavepoints(await context.freshPlatform());
+    const job = await halfway(platform, 2);
+    const { savepoint } = await job.engine.stop(job.id, true);
+    equal((await job.engine.ended(job.id)).status, "FINISHED");
+    equal(await savepointEnds(job, savepoint), "FAILED");
+    equal(job.target.rowsOf("events_out"), await straight(await context.freshPlatform(), upTo(HALF)));
+    await job.engine.close();
+  }),
+  test("a savepoint goes into another store as a file, and starts the job there", async (context) => {
+    const job = await halfway(await context.freshPlatform(), 3);
+    const { savepoint } = await job.engine.stop(job.id, false);
+    await job.engine.ended(job.id);
+    const file = await job.engine.savepoints.bytes(savepoint);
+    await job.engine.close();
+    const there = gatedEngine(await context.freshPlatform(), { events }, openGate(1 / 0), job.target);
+    const imported = await there.engine.savepoints.import(file);
+    const { record } = await there.engine.submit(jobOf(2, ["events"]), { savepoint: imported.savepoint });
+    equal((await there.engine.ended(record.jobId)).status, "FINISHED");
+    equal(there.target.rowsOf("events_out"), await straight(await context.freshPlatform(), events));
+    await there.engine.close();
+  }),
+  test("a source that the savepoint does not know begins at its beginning", async (context) => {
+    const platform = await context.freshPlatform();
+    const job = await halfway(platform, 2);
+    const { savepoint } = await job.engine.stop(job.id, false);
+    await job.engine.ended(job.id);
+    await job.engine.close();
+    const more = drawRows(2, 3, 50);
+    const next = gatedEngine(platform, { events, more }, openGate(Number.POSITIVE_INFINITY), job.target);
+    const { record } = await next.engine.submit(jobOf(2, ["events", "more"]), { savepoint });
+    const view = await next.engine.ended(record.jobId);
+    equal(view.progress?.counters.rowsIn, SPLITS * ROWS + 3 * 50);
+    equal(next.target.rowsOf("events_out"), await straight(await context.freshPlatform(), events));
+    await next.engine.close();
+  }),
+  test("a savepoint that does not fit the job is refused, and says what does not", async (context) => {
+    const platform = await context.freshPlatform();
+    const job = await halfway(platform, 2);
+    const { savepoint } = await job.engine.stop(job.id, false);
+    await job.engine.ended(job.id);
+    const refuses = async (spec: Readonly<Record<string, unknown>>, text: string): Promise<void> => {
+      const error = await rejects(() => job.engine.submit(spec, { savepoint }), "savepoint_mismatch");
+      ok(error.message.includes(text), error.message);
+    };
+    const jobs = job.engine.list().length;
+    await refuses(jobOf(2, ["more"]), 'source "events", the job has "more"');
+    await refuses({ ...jobOf(2, ["events"]), maxParallelism: 8 }, "maxParallelism 16, the job 8");
+    await refuses(jobOf(2, ["events"], { uid: "other" }), 'operator "events_window", the job has "other"');
+    await refuses(jobOf(2, ["events"], { keyBy: ["amount"] }), "the columns (");
+    equal(job.engine.list().length, jobs, "no job was made");
+    await job.engine.close();
+  }),
+];
+
+const failures: readonly Case[] = [
+  test("a failure starts the region anew that it belongs to, and no other", async (context) => {
+    const platform = await context.freshPlatform();
+    const more = drawRows(3, SPLITS, ROWS);
+    const gated = gatedEngine(platform, { events, more }, openGate(HALF));
+    const { record } = await gated.engine.submit(jobOf(2, ["events", "more"]));
+    await hasRead(gated, record.jobId, 2 * HALF * SPLITS);
+    gated.gate.failing.add("more");
+    await eventually(platform, "the restart", async () => {
+      const { restartsTotal, status } = gated.engine.job(record.jobId);
+      return (restartsTotal === 1 && status === "RUNNING") || undefined;
+    });
+    gated.gate.rows = Number.POSITIVE_INFINITY;
+    equal((await gated.engine.ended(record.jobId)).status, "FINISHED");
+    equal(gated.gate.opened.get("events"), SPLITS, "its splits were opened once");
+    equal(gated.gate.opened.get("more"), 2 * SPLITS);
+    const [wanted, other] = [await context.freshPlatform(), await context.freshPlatform()];
+    equal(gated.target.rowsOf("events_out"), await straight(wanted, events));
+    equal(gated.target.rowsOf("more_out"), await straight(other, more));
+    await gated.engine.close();
+  }),
+  test("a job without news writes no manifests, and goes on when news come", async (context) => {
+    const platform = await context.freshPlatform();
+    const job = await halfway(platform, 2);
+    const history = () => job.engine.job(job.id).checkpoints;
+    await eventually(platform, "unchanged checkpoints", async () => (history()?.unchangedCount ?? 0) >= 5 || undefined);
+    const completed = history()?.completedCount;
+    const unchanged = history()?.unchangedCount ?? 0;
+    await eventually(
+      platform,
+      "more of them",
+      async () => (history()?.unchangedCount ?? 0) > unchanged + 5 || undefined,
+    );
+    equal(history()?.completedCount, completed);
+    job.gate.rows = Number.POSITIVE_INFINITY;
+    equal((await job.engine.ended(job.id)).status, "FINISHED");
+    equal(job.target.rowsOf("events_out"), await straight(await context.freshPlatform(), events));
+    await job.engine.close();
+  }),
+];
+
+export const cases: readonly Case[] = [...restored, ...stops, ...failures];
