@@ -15,3 +15,12 @@ export { mr_window_gather_begin, mr_window_gather_all, mr_window_gather_next, mr
 export { mr_expression_run, mr_filter } from "./expression/run";
 export { mr_router_create, mr_router_add_key, mr_router_set_target, mr_router_free } from "./exchange/router";
 export { mr_router_scatter } from "./exchange/scatter";
+export {
+  mr_join_create_side, mr_join_set_interval, mr_join_add_key, mr_join_add_column, mr_join_create, mr_join_add_output,
+  mr_join_free, mr_join_free_side, mr_join_expire, mr_join_cutoff, mr_join_rows, mr_join_text_bytes,
+  mr_join_keys, mr_join_long_key_bytes,
+} from "./join/create";
+export { mr_join_update, mr_join_late_rows } from "./join/update";
+export { mr_join_probe } from "./join/probe";
+export { mr_join_gather_begin, mr_join_gather_all, mr_join_gather_next, mr_join_completed } from "./join/gather";
+export { mr_join_restore } from "./join/restore";

@@ -82,7 +82,12 @@ export const PANE_INDEXED: usize = 88; // u32 entries with a key of 8 bytes outs
 export const PANE_CHECK_AT: usize = 92; // u32 such entries at which a new range is considered
 export const PANE_KEY_MIN: usize = 96; // i64, of keys of 8 bytes
 export const PANE_KEY_MAX: usize = 104; // i64
-export const PANE_BYTES: u32 = 112;
+// Rows that are kept one by one behind the entries; joins only (kernels/join/layout.ts).
+export const PANE_ROWS_LAST: usize = 112; // newest chunk of row slots
+export const PANE_ROWS_NEXT: usize = 116; // address of the next new slot in it
+export const PANE_ROWS_FREE: usize = 120; // list of slots to use again
+export const PANE_ROWS: usize = 124; // u32 rows held
+export const PANE_BYTES: u32 = 128;
 
 export const DENSE_SLOTS_MIN: u32 = 64;
 export const DENSE_SLOTS_MAX: u32 = 16777216;

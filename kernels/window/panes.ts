@@ -51,6 +51,18 @@ function cacheSlot(table: usize, start: i64): usize {
   return table + TABLE_PANE_CACHE + ((<usize>((<u64>start * 0x9e3779b97f4a7c15) >> TABLE_PANE_CACHE_SHIFT)) << 2);
 }
 
+/** The pane of the window that begins at `start`; 0 where there is none. */
+export function findPane(table: usize, start: i64): usize {
+  const slot = cacheSlot(table, start);
+  const cached = <usize>load<u32>(slot);
+  if (cached != 0 && load<i64>(cached, PANE_START) == start) return cached;
+  let pane = <usize>load<u32>(table, TABLE_LAST_PANE);
+  while (pane != 0 && load<i64>(pane, PANE_START) > start) pane = <usize>load<u32>(pane, PANE_PREVIOUS);
+  if (pane == 0 || load<i64>(pane, PANE_START) != start) return 0;
+  store<u32>(slot, <u32>pane);
+  return pane;
+}
+
 /** The pane of the window that begins at `start`, made if there is none; 0 where memory is used up. */
 export function paneAt(table: usize, start: i64): usize {
   const slot = cacheSlot(table, start);
