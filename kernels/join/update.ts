@@ -44,7 +44,7 @@ import { groupOf, lookUp } from "../table/lookup";
 import { hasDense, lookUpDense } from "../window/dense_pane";
 import { paneAt, timeIntoWindow, windowFits } from "../window/panes";
 import { equalRow, fillSlots } from "./fill";
-import { findEntry } from "./find";
+import { findKey } from "./find";
 import {
   NO_COLUMN,
   PASS_SLOTS,
@@ -201,7 +201,7 @@ function retract(side: usize, batch: usize, row: u32, place: u32, key: usize, ti
   const hash = load<u32>(entryOf(place) + <usize>load<u32>(table, TABLE_KEY_BYTES), 4);
   let pane = <usize>load<u32>(table, TABLE_FIRST_PANE);
   for (; pane != 0; pane = <usize>load<u32>(pane, PANE_NEXT)) {
-    const entry = findEntry(table, pane, hash, key);
+    const entry = findKey(table, pane, hash, key);
     if (entry == 0) continue;
     const slot = findOldestEqual(side, batch, row, <usize>load<u32>(entry + firstAt));
     if (slot != 0) return removeSlot(side, pane, slot, epoch) ? 1 : 2;

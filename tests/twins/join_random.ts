@@ -52,7 +52,7 @@ const both = <T>(make: (input: 0 | 1) => T): [T, T] => [make(0), make(1)];
 
 function randomTiming(random: Prng): JoinTiming {
   const spanMs = random.pick([0, 1, 50, 3000]);
-  switch (random.below(5)) {
+  switch (random.below(4)) {
     case 0:
       return { kind: "event_time", ttlMs: spanMs };
     case 1:
@@ -100,7 +100,7 @@ function randomPlan(random: Prng): Plan {
     outputRows: random.pick([1, 7, 50, 4096]),
     keyCount: random.pick([2, 6, 40, 1000]),
     disorder: random.pick([1, 30, 400, 4000]),
-    retractions: job.timing.kind === "interval" ? 0 : random.pick([0, 0.2, 0.45]),
+    retractions: job.timing.kind === "interval" ? 0 : random.pick([0, 0.2, 0.4]),
   };
 }
 
@@ -134,7 +134,7 @@ class Life {
   #completedEpoch = 0;
   #clock = 10_000;
   #watermarks: [bigint, bigint] = [NO_WATERMARK, NO_WATERMARK];
-  /** Rows that may be taken back. */
+  /** Rows that may be taken back; not all of them are there. */
   #recent: [Value[][], Value[][]] = [[], []];
   #snapshot: Snapshot;
 
@@ -157,10 +157,10 @@ class Life {
   run(steps: number): void {
     for (let step = 0; step < steps; step++) {
       const choice = this.#random.below(10);
-      if (choice < 6) this.#batch();
-      else if (choice < 8) this.#advance();
+      if (choice < 5) this.#batch();
+      else if (choice < 7) this.#advance();
       else if (choice < 9) this.#takeCheckpoint();
-      else if (this.#random.chance(0.5)) this.#start(this.#snapshot);
+      else this.#start(this.#snapshot);
       this.#checkRowCounts();
     }
     for (const input of [0, 1] as const) this.#watermark(input, LAST_WATERMARK);
@@ -191,7 +191,6 @@ class Life {
     this.#clock = from.clock;
     this.#epoch = 1;
     this.#completedEpoch = 0;
-    this.#recent = [[], []];
   }
 
   #randomRow(input: 0 | 1): Value[] {
@@ -205,14 +204,14 @@ class Life {
   #rowsOfBatch(input: 0 | 1): { rows: Value[][]; watermarks: bigint[]; weights: number[] } {
     const { capacity, disorder, retractions } = this.#plan;
     const count = this.#random.below(Math.min(capacity, this.#random.pick([7, 30, 30, 150])) + 1);
-    const bound = this.#random.pick([0, disorder / 2, disorder]);
+    const bound = this.#random.pick([0, disorder / 2, disorder, disorder * 3]);
     const rows: Value[][] = [];
     const watermarks: bigint[] = [];
     const weights: number[] = [];
     const recent = this.#recent[input];
     for (let at = 0; at < count; at++) {
       if (this.#random.chance(0.2)) this.#clock += this.#random.below(20);
-      const known = recent.length > 0 && this.#random.chance(retractions) ? this.#random.below(recent.length) : -1;
+      const known = this.#random.chance(retractions) ? recent.length - 1 - this.#random.below(30) : -1;
       const row = known >= 0 ? (recent[known] as Value[]) : this.#randomRow(input);
       weights.push(known >= 0 || (retractions > 0 && this.#random.chance(0.03)) ? -1 : 1);
       if (known >= 0) recent.splice(known, 1);
