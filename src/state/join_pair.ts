@@ -92,11 +92,11 @@ export class JoinPair {
       return field(name, source.type, source.nullable);
     });
     const { lowerMs, upperMs } = interval(timing);
-    left.setInterval(lowerMs, upperMs);
-    right.setInterval(-upperMs, -lowerMs);
+    left.joinFrom(lowerMs, upperMs);
+    right.joinFrom(-upperMs, -lowerMs);
     this.#address = this.#kernels.mr_join_create(left.address, right.address) >>> 0;
     if (this.#address === 0) throw this.#kernel.outOfMemory("a join");
-    columns.forEach(({ input, column }, index) => this.#addOutput(index, input, column));
+    for (const [index, { input, column }] of columns.entries()) this.#addOutput(index, input, column);
   }
 
   #addOutput(index: number, input: 0 | 1, column: number): void {

@@ -107,7 +107,7 @@ export class JoinSide {
   }
 
   /** Rows of this side join rows of the other whose time is from `lowMs` to `highMs` above theirs. */
-  setInterval(lowMs: number, highMs: number): void {
+  joinFrom(lowMs: number, highMs: number): void {
     this.#kernels.mr_join_set_interval(this.address, BigInt(lowMs), BigInt(highMs));
   }
 
