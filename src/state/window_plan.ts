@@ -2,6 +2,7 @@
 // kernels of kernels/window are given.
 //
 //   entry | key 8 or 16 | epoch u32 | hash u32 | rows u64 | per folded column: present u64 (nullable only), sum, min, max |
+//         | per column whose different values are counted: their number u64, which is not part of the state rows |
 //   f64 sums take two columns (running sum and rounding errors), all other accumulators one of 8 bytes.
 //
 // Aggregates over the same column share accumulators: avg and sum keep one sum.
@@ -14,7 +15,7 @@ import { KEY_COLUMNS_MAX, keyKind, keyKindOf } from "../kernel/key_kind.ts";
 import type { KeyGroupRange } from "../keygroup/key_group.ts";
 
 export interface WindowAggregate {
-  readonly function: "count" | "sum" | "min" | "max" | "avg";
+  readonly function: "count" | "sum" | "min" | "max" | "avg" | "count_distinct";
   /** Index of the input column; absent only for count(*). */
   readonly column?: number;
   /** Name of the output column. */
@@ -31,6 +32,13 @@ export interface WindowTableConfig {
   readonly sizeMs: number;
   readonly offsetMs: number;
   readonly aggregates: readonly WindowAggregate[];
+  /** Entries keep the first and the last of their event times. */
+  readonly keepsTimes?: boolean;
+  /** Tells the state tables of one operator apart. */
+  readonly stateName?: string;
+  readonly setPrefix?: string;
+  /** How long after the window's start a state row is dead; the window's size unless it is part of larger windows. */
+  readonly livesMs?: number;
   readonly maxParallelism: number;
   readonly keyGroups: KeyGroupRange;
 }
@@ -41,6 +49,7 @@ const operation = { copy: 0, count: 1, orderedFloat: 2, sumFloat: 3, averageInte
 
 /** Length of the kernels' list. */
 const AGGREGATES_MAX = 128;
+const SETS_MAX = 16;
 
 const I64_MIN = -(2n ** 63n);
 const I64_MAX = 2n ** 63n - 1n;
@@ -58,6 +67,11 @@ export interface ValuePlan {
   /** What a new entry holds there; of state columns only. */
   readonly initial: bigint;
 }
+/** The different values of one column are counted, in the entry at `at`. */
+export interface SetPlan {
+  readonly column: number;
+  readonly at: number;
+}
 export interface WindowPlan {
   readonly outputSchema: Schema;
   readonly stateSchema: Schema;
@@ -68,6 +82,9 @@ export interface WindowPlan {
   readonly folds: readonly FoldPlan[];
   readonly outputs: readonly ValuePlan[];
   readonly states: readonly ValuePlan[];
+  readonly sets: readonly SetPlan[];
+  /** Where entries keep their first and last event time, if they do. */
+  readonly times: { readonly firstAt: number; readonly lastAt: number } | undefined;
 }
 
 /** Where one column's accumulators lie; -1 = not kept. */
@@ -90,14 +107,21 @@ export function planWindowTable(input: Schema, config: WindowTableConfig): Windo
   const states = [value(operation.count, rowsAt, rowsAt)];
   const accumulators = new Map<number, Accumulators>();
   let at = rowsAt + 8;
-  for (const [column, flags] of foldedColumns(input, config.aggregates)) {
+  for (const [column, flags] of foldedColumns(input, config)) {
     const source = present(input[column], "folded column");
     folds.push({ column, flags, at });
     const kept = placeAccumulators(source, flags, at, rowsAt, stateFields, states);
     accumulators.set(column, kept.accumulators);
     at = kept.end;
   }
-  const outputs = config.aggregates.map((one) => outputOf(one, accumulators.get(one.column ?? -1), rowsAt));
+  const sets: SetPlan[] = countedColumns(config.aggregates).map((column, index) => ({ column, at: at + index * 8 }));
+  at += sets.length * 8;
+  const outputs = config.aggregates.map((one) => {
+    const set = one.function === "count_distinct" ? sets.find(({ column }) => column === one.column) : undefined;
+    if (set !== undefined) return value(operation.count, set.at, rowsAt);
+    return outputOf(one, accumulators.get(one.column ?? -1), rowsAt);
+  });
+  const times = config.keepsTimes === true ? accumulators.get(config.timestamp) : undefined;
   return {
     outputSchema: [
       field("window_start", "timestamp"),
@@ -119,14 +143,17 @@ export function planWindowTable(input: Schema, config: WindowTableConfig): Windo
     folds,
     outputs,
     states,
+    sets,
+    times: times === undefined ? undefined : { firstAt: times.minAt, lastAt: times.maxAt },
   };
 }
 
 /** Columns that need accumulators, in order of column, with their flags. */
-function foldedColumns(input: Schema, aggregates: readonly WindowAggregate[]): [number, number][] {
+function foldedColumns(input: Schema, config: WindowTableConfig): [number, number][] {
   const flags = new Map<number, number>();
-  for (const { function: name, column } of aggregates) {
-    if (column === undefined) continue;
+  if (config.keepsTimes === true) flags.set(config.timestamp, foldFlag.min | foldFlag.max);
+  for (const { function: name, column } of config.aggregates) {
+    if (column === undefined || name === "count_distinct") continue;
     const source = present(input[column], "aggregated column");
     let wanted = flags.get(column) ?? 0;
     if (name === "sum" || name === "avg") wanted |= foldFlag.sum;
@@ -137,6 +164,12 @@ function foldedColumns(input: Schema, aggregates: readonly WindowAggregate[]): [
     if (wanted !== 0) flags.set(column, wanted);
   }
   return [...flags].sort(([left], [right]) => left - right);
+}
+
+/** Columns whose different values are counted, each once, in ascending order. */
+function countedColumns(aggregates: readonly WindowAggregate[]): number[] {
+  const columns = aggregates.flatMap((one) => (one.function === "count_distinct" ? [one.column ?? -1] : []));
+  return [...new Set(columns)].sort((left, right) => left - right);
 }
 
 function placeAccumulators(
@@ -174,6 +207,7 @@ const value = (kind: number, at: number, countAt: number, nullable = false, init
 });
 
 function outputOf(aggregate: WindowAggregate, kept: Accumulators | undefined, rowsAt: number): ValuePlan {
+  assert(aggregate.function !== "count_distinct", "different values are counted in their set");
   if (aggregate.function === "count") {
     const countAt = kept?.countAt ?? rowsAt;
     return value(operation.count, countAt, rowsAt);
@@ -195,7 +229,7 @@ function outputOf(aggregate: WindowAggregate, kept: Accumulators | undefined, ro
 }
 
 function resultType(input: Schema, aggregate: WindowAggregate): DataType {
-  if (aggregate.function === "count") return "i64";
+  if (aggregate.function === "count" || aggregate.function === "count_distinct") return "i64";
   if (aggregate.function === "avg") return "f64";
   return present(input[aggregate.column ?? -1], "aggregated column").type;
 }
@@ -227,6 +261,10 @@ function checkConfig(input: Schema, config: WindowTableConfig): void {
     throw refuse("window_aggregate_invalid", `${config.aggregates.length} aggregates; at most ${AGGREGATES_MAX}`);
   }
   for (const aggregate of config.aggregates) checkAggregate(input, aggregate, refuse);
+  const sets = countedColumns(config.aggregates).length;
+  if (sets > SETS_MAX) {
+    throw refuse("window_aggregate_invalid", `count_distinct over ${sets} columns; at most ${SETS_MAX}`);
+  }
   const { start, end } = config.keyGroups;
   assert(start >= 0 && start < end && end <= config.maxParallelism, "the table owns at least one key group");
 }
@@ -243,7 +281,7 @@ function checkAggregate(
   }
   const source = input[column];
   if (source === undefined) throw refuse("window_aggregate_invalid", `column ${column} of ${name} is not in the input`);
-  if (name === "count") return;
+  if (name === "count" || name === "count_distinct") return;
   const possible = name === "min" || name === "max" ? ["i64", "f64", "timestamp"] : ["i64", "f64"];
   if (!possible.includes(source.type)) {
     const message = `${name}(${source.name}) over ${source.type}; ${name} takes ${possible.join(", ")}`;

@@ -8,24 +8,25 @@
 // - After a sum has overflowed the table is unusable: the job fails over to its last checkpoint.
 
 import { assert } from "../base/assert.ts";
-import { corruptionError, type MillraceError, userError } from "../base/errors.ts";
+import type { MillraceError } from "../base/errors.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import { equalSchemas, type Schema } from "../batch/schema.ts";
 import { BatchRegion, typeCode } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
-import {
-  STATUS_BAD_STATE,
-  STATUS_OK,
-  STATUS_OUT_OF_MEMORY,
-  STATUS_OVERFLOW,
-  STATUS_TIMESTAMP_RANGE,
-} from "../../kernels/abi.ts";
+import { STATUS_OK, STATUS_OUT_OF_MEMORY, STATUS_TIMESTAMP_RANGE } from "../../kernels/abi.ts";
+import { DistinctTable } from "./distinct_table.ts";
 import { planWindowTable, type WindowPlan, type WindowTableConfig } from "./window_plan.ts";
+import {
+  checkStateSchema,
+  type LateRows,
+  STATE_ROWS,
+  stateFailure,
+  type WindowState,
+  type WindowStateTable,
+} from "./window_state.ts";
 
 export type { WindowAggregate, WindowTableConfig } from "./window_plan.ts";
-
-/** Rows of a batch of state; a column of so many rows and its slack fill a power of two. */
-const STATE_ROWS = 4094;
+export type { LateRows } from "./window_state.ts";
 
 interface WindowKernels {
   mr_window_create(
@@ -58,22 +59,20 @@ interface WindowKernels {
   mr_window_long_key_bytes(table: number): number;
 }
 
-export interface LateRows {
-  readonly lateCount: number;
-  /** Numbers of the late rows in the input region, ascending. */
-  lateRows(): Uint32Array;
-}
-
-export class WindowTable {
+export class WindowTable implements WindowState, WindowStateTable {
+  readonly name: string;
+  readonly livesMs: number;
   /** window_start, window_end, the key columns, the aggregates. */
   readonly outputSchema: Schema;
   /** key_group, window_start, the key columns, the accumulators. */
   readonly stateSchema: Schema;
+  /** The sets of different values that the entries own. */
+  readonly sets: readonly DistinctTable[];
+  readonly plan: WindowPlan;
   readonly #kernel: KernelInstance;
   readonly #kernels: WindowKernels;
   readonly #input: BatchRegion;
   readonly #where: string;
-  readonly #plan: WindowPlan;
   readonly #table: number;
   #stateRegion: BatchRegion | undefined;
   #rowsAggregated = 0n;
@@ -86,14 +85,25 @@ export class WindowTable {
     this.#kernels = kernel.exports as unknown as WindowKernels;
     this.#input = input;
     this.#where = config.where ?? "window";
-    this.#plan = planWindowTable(input.schema, config);
-    this.outputSchema = this.#plan.outputSchema;
-    this.stateSchema = this.#plan.stateSchema;
+    this.plan = planWindowTable(input.schema, config);
+    this.outputSchema = this.plan.outputSchema;
+    this.stateSchema = this.plan.stateSchema;
+    this.name = config.stateName ?? "windows";
+    this.livesMs = config.livesMs ?? config.sizeMs;
     this.#table = this.#create(config);
+    this.sets = this.plan.sets.map((one) => new DistinctTable(input, config, one, this.#table, this.stateSchema));
+  }
+
+  /** Of the table's record in the kernels. */
+  get address(): number {
+    return this.#table;
+  }
+  get stateTables(): readonly WindowStateTable[] {
+    return [this, ...this.sets];
   }
 
   #create(config: WindowTableConfig): number {
-    const { keyKind, valueBytes, folds, outputs, states } = this.#plan;
+    const { keyKind, valueBytes, folds, outputs, states } = this.plan;
     const { start, end } = config.keyGroups;
     const size = BigInt(config.sizeMs);
     const offset = ((BigInt(config.offsetMs) % size) + size) % size;
@@ -136,37 +146,21 @@ export class WindowTable {
     const lateCount = this.#kernels.mr_window_update(this.#table, this.#input.address, epoch);
     this.#rowsAggregated += this.#kernel.rowsAggregated - before;
     if (this.#kernel.status !== STATUS_OK) throw this.#failure("row");
-    return { lateCount, lateRows: () => this.#lateRows(lateCount) };
+    for (const one of this.sets) one.update(epoch);
+    return { lateCount, lateRows: () => this.lateRows(lateCount) };
   }
 
-  #lateRows(count: number): Uint32Array {
+  /** The first of the late rows of the last batch. */
+  lateRows(count: number): Uint32Array {
     const address = this.#kernels.mr_window_late_rows(this.#table) >>> 0;
     return new Uint32Array(this.#kernel.buffer, address, count).slice();
   }
 
   #failure(what: string): MillraceError {
-    const { status, statusDetail: row } = this.#kernel;
-    const where = `${this.#where}, ${what} ${row}`;
-    switch (status) {
-      case STATUS_OUT_OF_MEMORY:
-        return this.#kernel.outOfMemory(`more window state (${where})`);
-      case STATUS_OVERFLOW:
-        this.#state = "broken";
-        return userError(
-          "sum_overflow",
-          where,
-          "a sum of i64 values left the range of 64 bits; cast the column to f64",
-        );
-      case STATUS_TIMESTAMP_RANGE: {
-        const message = "the row's event time lies in a window that leaves the range of 64-bit milliseconds";
-        return userError("timestamp_out_of_range", where, message);
-      }
-      case STATUS_BAD_STATE:
-        this.#state = "broken";
-        return corruptionError("state_invalid", where, "a state row contradicts its own key group, window or counts");
-    }
-    this.#state = "broken";
-    assert(false, `rows reach the task that owns their key group (${where}, status ${status})`);
+    // A row that memory or its time forbids leaves the rows before it folded; anything else, a state in between.
+    const { status } = this.#kernel;
+    if (status !== STATUS_OUT_OF_MEMORY && status !== STATUS_TIMESTAMP_RANGE) this.#state = "broken";
+    return stateFailure(this.#kernel, this.#where, what);
   }
 
   /**
@@ -185,6 +179,7 @@ export class WindowTable {
       total += rows;
       emit(rows);
     }
+    for (const one of this.sets) one.drop(watermark);
     this.#state = "open";
     return total;
   }
@@ -235,11 +230,7 @@ export class WindowTable {
    */
   restore(batch: RecordBatch, epoch = 0): void {
     assert(this.#state === "open", "the table is open");
-    if (!equalSchemas(batch.schema, this.stateSchema)) {
-      const names = (schema: Schema): string => schema.map((one) => `${one.name} ${one.type}`).join(", ");
-      const message = `state has columns (${names(batch.schema)}); this operator keeps (${names(this.stateSchema)})`;
-      throw corruptionError("state_schema_mismatch", this.#where, message);
-    }
+    checkStateSchema(this.#where, batch.schema, this.stateSchema);
     if (epoch !== 0) {
       assert(epoch >= this.#epochLatest && epoch > this.#epochCompleted, "epochs never go back");
       this.#epochLatest = epoch;
@@ -257,7 +248,7 @@ export class WindowTable {
   }
   /** Bytes of the entries and of their long keys (without index, marks and unused room). */
   get stateBytes(): number {
-    return this.entryCount * this.#plan.entryBytes + (this.#kernels.mr_window_long_key_bytes(this.#table) >>> 0);
+    return this.entryCount * this.plan.entryBytes + (this.#kernels.mr_window_long_key_bytes(this.#table) >>> 0);
   }
   /** Rows that the kernels have folded into this table. */
   get rowsAggregated(): bigint {
@@ -268,6 +259,7 @@ export class WindowTable {
     assert(this.#state !== "freed", "a table is freed once");
     this.#state = "freed";
     this.#stateRegion?.free();
+    for (const one of this.sets) one.free();
     this.#kernels.mr_window_free(this.#table);
   }
 }

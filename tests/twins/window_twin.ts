@@ -31,7 +31,7 @@ export const textOfRow = (row: readonly Value[]): string =>
     .join(" ");
 
 /** -inf < … < -0 < 0 < … < inf < NaN. */
-function isLess(left: Value, right: Value): boolean {
+export function isLess(left: Value, right: Value): boolean {
   if (typeof left === "number" && typeof right === "number") {
     if (Number.isNaN(left) || Number.isNaN(right)) return !Number.isNaN(left) && Number.isNaN(right);
     if (left === 0 && right === 0) return Object.is(left, -0) && Object.is(right, 0);
