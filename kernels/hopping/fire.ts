@@ -16,6 +16,7 @@ import {
   PANE_NEXT,
   PANE_START,
   PASS_ROWS,
+  TABLE_CURRENT_PANE,
   TABLE_FIRED,
   TABLE_FIRST_PANE,
   TABLE_OFFSET,
@@ -215,16 +216,22 @@ function advance(hop: usize, batch: usize, limit: u32, watermark: i64): bool {
   return goesOn;
 }
 
+/** No row is folded into panes that end at or before the watermark any more, though they stay. */
+function closePanes(hop: usize, watermark: i64): void {
+  const panes = <usize>load<u32>(hop, HOP_PANES);
+  store<i64>(panes, watermark, TABLE_FIRED);
+  store<i64>(<usize>load<u32>(hop, HOP_LATE), watermark, TABLE_FIRED);
+  // The pane of the last row is taken for open without another look.
+  store<u32>(panes, 0, TABLE_CURRENT_PANE);
+}
+
 /** Fills the batch with up to `capacity` rows of windows that `watermark` closes; 0 = all are closed, or it failed. */
 export function mr_hop_fire(hop: u32, batch: u32, capacity: u32, watermark: i64): u32 {
   const h = <usize>hop;
   const out = <usize>batch;
   const panes = <usize>load<u32>(h, HOP_PANES);
   store<u32>(CONTROL_STATUS, STATUS_OK);
-  if (watermark > load<i64>(panes, TABLE_FIRED)) {
-    store<i64>(panes, watermark, TABLE_FIRED);
-    store<i64>(<usize>load<u32>(h, HOP_LATE), watermark, TABLE_FIRED);
-  }
+  if (watermark > load<i64>(panes, TABLE_FIRED)) closePanes(h, watermark);
   store<u32>(h, 0, HOP_ROWS);
   const limit = min<u32>(min<u32>(capacity, load<u32>(h, HOP_OUT_ROWS)), OUT_ROWS_MAX);
   if (!advance(h, out, limit, watermark)) return 0;
@@ -266,7 +273,7 @@ export function mr_hop_settle(hop: u32, fired: i64): void {
   const slide = load<i64>(h, HOP_SLIDE);
   const size = load<i64>(h, HOP_SIZE);
   store<u32>(CONTROL_STATUS, STATUS_OK);
-  store<i64>(panes, fired, TABLE_FIRED);
+  closePanes(h, fired);
   let pane = firstPane(panes);
   if (pane == 0 || load<i64>(pane, PANE_START) + slide > fired) return;
   // The last window that has fired with anything in it ended no later than its last pane left: all of this is in range.

@@ -77,14 +77,15 @@ function randomPlan(random: Prng, kind: Kind): Plan {
   if (random.chance(0.6)) aggregates.push({ function: "count", name: "rows" });
   const maxParallelism = random.pick([1, 3, 16, 128]);
   const window = randomWindow(random, kind);
+  const capacity = random.pick([1, 7, 64, 600]);
   return {
     schema,
     config: { window, keys, timestamp: 0, aggregates, maxParallelism, keyGroups: { start: 0, end: maxParallelism } },
-    capacity: random.pick([1, 7, 64, 600]),
+    capacity,
     outputRows: random.pick([1, 50, 1000]),
     keyCount: random.pick([1, 5, 40, 3000]),
     distinct: random.pick([2, 10, 500]),
-    stride: random.pick([2, 10, 200]),
+    stride: random.pick(capacity > 100 ? [2, 10, 30] : [2, 10, 200]),
     spread: random.pick([1, 20, 100]),
     bound: random.pick([0, 15, 60, 400]),
   };
