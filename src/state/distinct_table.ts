@@ -59,8 +59,7 @@ export function createValueTable(
   const offset = ((BigInt(config.offsetMs) % size) + size) % size;
   const { start, end } = config.keyGroups;
   const kind = source.type === "utf8" ? valueKind.text : valueKind.fixed;
-  const table =
-    kernels.mr_window_create(size, offset, 0, kind, 8, 1, config.maxParallelism, start, end - start) >>> 0;
+  const table = kernels.mr_window_create(size, offset, 0, kind, 8, 1, config.maxParallelism, start, end - start) >>> 0;
   if (table === 0) throw kernel.outOfMemory("a table of different values");
   kernels.mr_window_add_state(table, 0, VALUE_AT, VALUE_AT, initial);
   return table;

@@ -5,12 +5,7 @@ import type { RecordBatch } from "../batch/record_batch.ts";
 import { equalSchemas, type Schema } from "../batch/schema.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
-import {
-  STATUS_BAD_STATE,
-  STATUS_OUT_OF_MEMORY,
-  STATUS_OVERFLOW,
-  STATUS_TIMESTAMP_RANGE,
-} from "../../kernels/abi.ts";
+import { STATUS_BAD_STATE, STATUS_OUT_OF_MEMORY, STATUS_OVERFLOW, STATUS_TIMESTAMP_RANGE } from "../../kernels/abi.ts";
 import { assert } from "../base/assert.ts";
 
 /** Rows of a batch of state; a column of so many rows and its slack fill a power of two. */
