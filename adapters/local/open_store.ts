@@ -15,6 +15,7 @@ import type { BlobStore, LeaseStore, LogSink, MetadataStore, SqlDatabase } from 
 import { SqlBlobStore } from "../../src/platform/sql_blob_store.ts";
 import { SqlLeaseStore } from "../../src/platform/sql_lease_store.ts";
 import { SqlMetadataStore } from "../../src/platform/sql_metadata_store.ts";
+import { type BlobsLocation, openBlobs } from "./blobs/open_blobs.ts";
 import { connectedDatabase, LibsqlDatabase } from "./libsql_database.ts";
 import { LibsqlServerDatabase } from "./libsql_server.ts";
 import { detectRuntime } from "./runtime.ts";
@@ -33,6 +34,8 @@ export interface SharedStore {
 
 export interface StoreOptions {
   readonly store?: SharedStore;
+  /** Where blobs are, if not in the store. */
+  readonly blobs?: BlobsLocation;
   /** Of the file. `normal` gives up durability at power loss; it exists so that proofs can show what `full` is for. */
   readonly synchronous?: "full" | "normal";
 }
@@ -49,9 +52,10 @@ export interface OpenStore {
 }
 
 /** A file has one thread that owns it, and others are connected with it; to a server each thread connects by itself. */
-export type StoreShare =
+export type StoreShare = (
   | { readonly kind: "file"; readonly path: string; readonly port: MessagePort }
-  | { readonly kind: "server"; readonly store: SharedStore };
+  | { readonly kind: "server"; readonly store: SharedStore }
+) & { readonly blobs?: BlobsLocation };
 
 export const STORE_TOKEN_DEFAULT = "env:MILLRACE_STORE_TOKEN";
 
@@ -71,9 +75,13 @@ export async function openStore(
 ): Promise<OpenStore> {
   const { store, log } = options;
   const connected = store === undefined ? await openFile(directory, options) : await openServer(store, log);
-  const { database, share } = connected;
+  const { database } = connected;
+  const share = (): StoreShare => ({
+    ...connected.share(),
+    ...(options.blobs === undefined ? {} : { blobs: options.blobs }),
+  });
   try {
-    const stores = await storesOn(database);
+    const stores = await storesOn(database, options.blobs);
     await SqlLeaseStore.prepare(database);
     return {
       ...stores,
@@ -89,14 +97,14 @@ export async function openStore(
 
 /** In the thread that was given the share. */
 export async function openShare(share: StoreShare, log: LogSink): Promise<Stores> {
-  if (share.kind === "file") return await storesOn(connectedDatabase(share.path, share.port));
-  return await storesOn((await openServer(share.store, log)).database);
+  if (share.kind === "file") return await storesOn(connectedDatabase(share.path, share.port), share.blobs);
+  return await storesOn((await openServer(share.store, log)).database, share.blobs);
 }
 
-const storesOn = async (database: SqlDatabase): Promise<Stores> => ({
+const storesOn = async (database: SqlDatabase, blobs: BlobsLocation | undefined): Promise<Stores> => ({
   database,
   metadata: await SqlMetadataStore.open(database),
-  blobs: await SqlBlobStore.open(database),
+  blobs: await (blobs === undefined ? SqlBlobStore.open(database) : openBlobs(blobs)),
 });
 
 async function openFile(directory: string, { synchronous }: StoreOptions): Promise<Connected> {

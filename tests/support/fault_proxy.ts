@@ -8,7 +8,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
  */
 export type ProxyMode = "pass" | "drop_answers" | "swallow" | "cut_requests" | "refuse";
 
-const REQUEST_BYTES_PASSED = 100;
+const REQUEST_BYTES_PASSED = 1_000;
 
 export class FaultProxy {
   readonly port: number;

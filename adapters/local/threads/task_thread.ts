@@ -55,7 +55,9 @@ async function openPlatform(): Promise<Platform> {
   };
 }
 
-async function start(): Promise<Pick<Task, "deliver" | "destroy"> & { progress(): ReturnType<Task["progress"]> | undefined }> {
+async function start(): Promise<
+  Pick<Task, "deliver" | "destroy"> & { progress(): ReturnType<Task["progress"]> | undefined }
+> {
   const { spec, deployment } = options;
   const outbox = (message: Parameters<typeof plainMessage>[0]): void =>
     post({ kind: "message", message: plainMessage(message) });
