@@ -9,7 +9,7 @@
 import { present } from "../base/assert.ts";
 import type { OperatorUid } from "../base/ids.ts";
 import { batchOfRows } from "../batch/record_batch.ts";
-import type { Schema } from "../batch/schema.ts";
+import { columnIndex, equalSchemas, type Schema } from "../batch/schema.ts";
 import type { SinkConnector, SinkWriter } from "../connectors/sink.ts";
 import type { RejectedRow } from "../connectors/source.ts";
 import { ProjectKernel } from "../expression/project_kernel.ts";
@@ -146,15 +146,16 @@ class ChainBuilder {
     const from = input.edge === undefined ? { uid: input.uid, output: input.output } : { edge: input.edge };
     const operators = readersOf(this.#chain, from).filter((one) => one.node.kind !== "sink");
     const altersInput = node.kind === "filter" || node.kind === "union";
-    return altersInput && operators.length > 1 ? this.#copyOf(outlet, node.uid) : outlet;
+    return altersInput && operators.length > 1 ? this.#copyOf(outlet, outlet.region.schema, node.uid) : outlet;
   }
 
-  #copyOf(outlet: Outlet, uid: OperatorUid): Outlet {
+  /** The same rows with some of their columns, in a region of their own. */
+  #copyOf(outlet: Outlet, schema: Schema, uid: OperatorUid): Outlet {
     const { kernel } = this.#wiring;
-    const columns = outlet.region.schema.map(({ name, type, nullable }, index) => ({
-      name,
-      expression: { kind: "column" as const, index, name, type, nullable },
-    }));
+    const columns = schema.map(({ name, type, nullable }) => {
+      const index = columnIndex(outlet.region.schema, name);
+      return { name, expression: { kind: "column" as const, index, name, type, nullable } };
+    });
     const copy = new ProjectKernel(kernel, outlet.region, columns, uid);
     const own = new Outlet(copy.output);
     outlet.receivers.push(new ProjectOperator(copy, own.receivers));
@@ -203,9 +204,12 @@ class ChainBuilder {
       if (from.chain !== this.#chain.id || from.uid !== uid || from.output !== output) continue;
       const { maxParallelism } = this.#wiring;
       const senders = this.#wiring.senders(edge.id);
-      const out = new EdgeOutput({ edge, region: outlet.region, senders, maxParallelism });
+      // What is only read on this side, such as a filter's condition, does not travel.
+      const narrow = !equalSchemas(edge.schema, outlet.region.schema);
+      const its = narrow ? this.#copyOf(outlet, edge.schema, uid) : outlet;
+      const out = new EdgeOutput({ edge, region: its.region, senders, maxParallelism });
       this.#outputs.push(out);
-      outlet.receivers.push(out);
+      its.receivers.push(out);
     }
   }
 
