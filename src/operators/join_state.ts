@@ -67,7 +67,8 @@ export class JoinState implements KeyedState {
     for (const batch of batches) {
       const column = batch.columns[TIME_COLUMN];
       assert(column?.type === "timestamp", "state rows have a time");
-      for (const time of column.values) if (latest === undefined || time > latest) latest = time;
+      const time = latestOf(column.values);
+      if (time !== undefined && (latest === undefined || time > latest)) latest = time;
     }
     return latest === undefined ? undefined : latest + 1n;
   }
@@ -80,4 +81,15 @@ export class JoinState implements KeyedState {
   get entryCount(): number {
     return this.side.rowCount;
   }
+}
+
+/** By words, high and low, without making a bigint of every row. */
+function latestOf(values: BigInt64Array): bigint | undefined {
+  const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+  let at = 0;
+  for (let row = 2; row < words.length; row += 2) {
+    const high = (words[row + 1] as number) - (words[at + 1] as number);
+    if (high > 0 || (high === 0 && (words[row] as number) >>> 0 > (words[at] as number) >>> 0)) at = row;
+  }
+  return values[at / 2];
 }

@@ -53,7 +53,11 @@ export async function runGolden(
     sink: (node) => target.sink(node.uid, sinkInput(node).schema),
   };
   const open = (): Engine =>
-    new Engine(platform, { connectors, embedded: true, task: { batchRows: run.batchRows, memoryBudgetBytes: 1 << 26 } });
+    new Engine(platform, {
+      connectors,
+      embedded: true,
+      task: { batchRows: run.batchRows, memoryBudgetBytes: 1 << 26 },
+    });
   let engine = open();
   const { record } = await engine.submit({
     millrace: 1,

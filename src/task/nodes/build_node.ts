@@ -7,6 +7,7 @@ import { ProjectKernel } from "../../expression/project_kernel.ts";
 import type { FilterNode, OperatorNode, ProjectNode } from "../../graph/plan.ts";
 import { FilterOperator } from "../../operators/filter.ts";
 import { ProjectOperator } from "../../operators/project.ts";
+import { buildJoin } from "./join_node.ts";
 import { type BuiltNode, type NodeContext, stateless } from "./node_context.ts";
 import { buildWindow } from "./window_node.ts";
 
@@ -29,6 +30,9 @@ function build(node: OperatorNode, context: NodeContext): BuiltNode {
       return buildProject(node, context);
     case "window":
       return buildWindow(node, context);
+    case "interval_join":
+    case "join":
+      return buildJoin(node, context);
     default:
       throw new Error(`operator kind ${node.kind}`);
   }
