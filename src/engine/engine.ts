@@ -9,7 +9,7 @@ import { JOBS_PREFIX } from "../checkpoint/paths.ts";
 import type { CheckpointHistory } from "../coordinator/checkpoint_history.ts";
 import { decodeJobRecord, type JobRecord } from "../coordinator/job_record.ts";
 import { JobRunner } from "../coordinator/job_runner.ts";
-import { type CoordinatorConfig, isTerminal, type JobStatus } from "../coordinator/job_state.ts";
+import { isTerminal, type JobStatus } from "../coordinator/job_state.ts";
 import { createJob, JobStore } from "../coordinator/job_store.ts";
 import { layoutOf } from "../coordinator/layout.ts";
 import type { JobPlan } from "../graph/plan.ts";
@@ -223,13 +223,19 @@ export class Engine {
       tasks: new Map(),
       seen: new Map(),
       waiting: [],
-      runner: new JobRunner(this.platform, record, layoutOf(plan), { checkpoint, restart }, {
-        enumerate: () => enumerateSplits(this.#options.connectors, plan),
-        deploy: (deployment, outbox) => this.#deploy(live, spec, deployment, outbox),
-        exportSavepoint: (savepoint, store, checkpoint) => this.#export(live, savepoint, store, checkpoint),
-        refuseSavepoint: (savepoint, error) => this.savepoints.fail(savepoint, error),
-        onChange: () => this.#onChange(live),
-      }),
+      runner: new JobRunner(
+        this.platform,
+        record,
+        layoutOf(plan),
+        { checkpoint, restart },
+        {
+          enumerate: () => enumerateSplits(this.#options.connectors, plan),
+          deploy: (deployment, outbox) => this.#deploy(live, spec, deployment, outbox),
+          exportSavepoint: (savepoint, store, checkpoint) => this.#export(live, savepoint, store, checkpoint),
+          refuseSavepoint: (savepoint, error) => this.savepoints.fail(savepoint, error),
+          onChange: () => this.#onChange(live),
+        },
+      ),
     };
     this.#live.set(record.jobId, live);
     live.runner.dispatch({ kind: "start" });

@@ -61,6 +61,11 @@ export const channelKey = ({ generation, edge, from, to }: ChannelAddress): stri
 /** The sending end. */
 export interface ChannelOut {
   send(frame: Frame): void;
+  /**
+   * Memory of the channel's own for the next frame of rows, at a multiple of 8 in its buffer: what is written there
+   * needs no further copy. It must be sent next, and only while there is credit. Undefined: this channel has none.
+   */
+  lend?(bytes: number): Uint8Array<ArrayBuffer> | undefined;
   /** The receiver has processed this many frames of rows more. */
   onCredit(listener: (frames: number) => void): void;
   close(): void;

@@ -24,11 +24,7 @@ export class SourceReads {
   readonly #sources: DrivenSource[] = [];
   #turn = 0;
 
-  static async open(
-    wiring: TaskWiring,
-    inlets: readonly SourceInlet[],
-    kernel: KernelInstance,
-  ): Promise<SourceReads> {
+  static async open(wiring: TaskWiring, inlets: readonly SourceInlet[], kernel: KernelInstance): Promise<SourceReads> {
     const { connectors, deployment, platform } = wiring;
     const reads = new SourceReads();
     try {

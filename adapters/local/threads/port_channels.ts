@@ -1,7 +1,6 @@
-// Channels between threads: each is a pair of message ports, frames are moved, not copied.
+// Channels between threads: each is a pair of message ports; rows lie in memory that both threads share.
 
 import type { MessagePort } from "node:worker_threads";
-import type { Column } from "../../../src/batch/record_batch.ts";
 import { assert } from "../../../src/base/assert.ts";
 import {
   type ChannelAddress,
@@ -11,7 +10,9 @@ import {
   channelKey,
   type Frame,
 } from "../../../src/protocol/frames.ts";
+import { CREDIT_FRAMES } from "../../../src/task/exchange/credited_sender.ts";
 import type { ChannelPort } from "./messages.ts";
+import { FrameSlots, FrameViews, type SharedFrame } from "./shared_frames.ts";
 
 /** The ends that one task was given. */
 export class PortChannels implements ChannelHub {
@@ -29,8 +30,10 @@ export class PortChannels implements ChannelHub {
 
   out(address: ChannelAddress): ChannelOut {
     const port = this.#port("out", address);
+    const slots = new FrameSlots(CREDIT_FRAMES);
     return {
-      send: (frame) => port.postMessage(frame, buffersOf(frame)),
+      send: (frame) => port.postMessage(frame.kind === "rows" ? slots.put(frame) : frame),
+      lend: (bytes) => slots.lend(bytes),
       onCredit: (listener) => port.on("message", listener),
       close: () => port.close(),
     };
@@ -38,36 +41,14 @@ export class PortChannels implements ChannelHub {
 
   in(address: ChannelAddress): ChannelIn {
     const port = this.#port("in", address);
+    const views = new FrameViews();
     return {
-      onFrame: (listener) => port.on("message", listener),
+      onFrame: (listener) =>
+        port.on("message", (frame: Frame | SharedFrame) =>
+          listener(frame.kind === "shared_rows" ? views.take(frame) : frame),
+        ),
       credit: (frames) => port.postMessage(frames),
       close: () => port.close(),
     };
-  }
-}
-
-function buffersOf(frame: Frame): ArrayBuffer[] {
-  if (frame.kind !== "rows") return [];
-  const buffers = new Set<ArrayBuffer>();
-  for (const column of frame.columns) addBuffers(column, buffers);
-  if (frame.weights !== undefined) buffers.add(frame.weights.buffer);
-  if (frame.watermarks !== undefined) buffers.add(frame.watermarks.buffer);
-  return [...buffers];
-}
-
-function addBuffers(column: Column, into: Set<ArrayBuffer>): void {
-  if (column.validity !== undefined) into.add(column.validity.buffer);
-  switch (column.type) {
-    case "i64":
-    case "timestamp":
-    case "f64":
-      into.add(column.values.buffer);
-      return;
-    case "bool":
-      into.add(column.bits.buffer);
-      return;
-    case "utf8":
-      into.add(column.offsets.buffer);
-      into.add(column.bytes.buffer);
   }
 }

@@ -27,6 +27,11 @@ export class CreditedSender {
     this.#drain();
   }
 
+  /** The channel's own memory for a frame that is sent at once; undefined where it would have to wait. */
+  lend(bytes: number): Uint8Array<ArrayBuffer> | undefined {
+    return this.#credit > 0 && this.#waiting.length === 0 ? this.#channel.lend?.(bytes) : undefined;
+  }
+
   /** Frames wait: whoever produces them should pause. */
   get blocked(): boolean {
     return this.#waiting.length > 0;

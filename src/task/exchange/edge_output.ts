@@ -5,12 +5,13 @@
 
 import type { CheckpointId } from "../../base/ids.ts";
 import type { EdgePlan } from "../../graph/plan.ts";
-import { BatchRegion } from "../../kernel/batch_region.ts";
+import type { BatchRegion } from "../../kernel/batch_region.ts";
 import type { Receiver } from "../../operators/operator.ts";
-import type { Frame, RowsFrame } from "../../protocol/frames.ts";
+import type { Frame } from "../../protocol/frames.ts";
 import type { BarrierMode } from "../../protocol/messages.ts";
 import { WATERMARK_MIN } from "../../time/window.ts";
 import type { CreditedSender } from "./credited_sender.ts";
+import { frameOf } from "./region_frame.ts";
 import { Router } from "./router.ts";
 
 export interface EdgeOutputWiring {
@@ -77,11 +78,9 @@ export class EdgeOutput implements Receiver {
   }
 
   #send(target: number, region: BatchRegion): void {
-    const { rowCount, columns, weights } = region.copyOut();
-    const watermarks = this.#wiring.edge.watermarks ? region.watermarks().slice(0, rowCount) : undefined;
-    this.#rowsOut += rowCount;
-    const frame: RowsFrame = { kind: "rows", rowCount, columns, weights, watermarks };
-    this.#wiring.senders[target]?.send(frame);
+    const sender = this.#wiring.senders[target] as CreditedSender;
+    this.#rowsOut += region.rowCount;
+    sender.send(frameOf(region, this.#wiring.edge.watermarks, sender));
   }
 
   flush(): void {
