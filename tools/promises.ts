@@ -74,4 +74,11 @@ export const promises: readonly Promised[] = [
     bar: "malformed rows, unreadable file, full disk, corrupted part, truncated savepoint, second process on one store, wrong spec, port taken, wrong token: each names what and where, as recorded in snapshots",
     onlyProduction: NOTHING,
   },
+  {
+    id: "2.6",
+    promise:
+      "A job over two tasks a chain uses two cores nearly as well as two jobs do, and rows pass between tasks fast.",
+    bar: "windowed flights from NDJSON in 8 splits at parallelism 2 on two cores: at least 0.85 of what two independent copies of the job reach together, equal to DuckDB; 50 M rows/s of three columns from task to task",
+    onlyProduction: NOTHING,
+  },
 ];

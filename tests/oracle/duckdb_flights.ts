@@ -17,6 +17,11 @@ export interface FlightsQuestion {
   readonly windowMs: number;
   /** Only the first so many arrivals. */
   readonly flights: number;
+  /**
+   * Where the arrivals are cut into parts that are read independently: the position (from 1) of each part's first
+   * flight but that of the first. Only flights of the same part decide what is late in it. Absent: one part.
+   */
+  readonly cuts?: readonly number[];
 }
 
 export const wholeQuestion: FlightsQuestion = { boundMs: 3_600_000, windowMs: 3_600_000, flights: 3_000_000 };
@@ -118,7 +123,7 @@ export class FlightsOracle {
 }
 
 /** All times are DOUBLE: whole milliseconds, which a double holds exactly, and JavaScript reads as they are. */
-const arrivalsSql = ({ boundMs, windowMs, flights }: FlightsQuestion): string => `
+const arrivalsSql = ({ boundMs, windowMs, flights, cuts = [] }: FlightsQuestion): string => `
   CREATE TABLE arrivals AS
   WITH known AS (
     SELECT epoch_ms(date) AS date_ms, epoch_ms(date) + delay * 60000 AS arrival_ms, file_row_number,
@@ -127,11 +132,13 @@ const arrivalsSql = ({ boundMs, windowMs, flights }: FlightsQuestion): string =>
     ORDER BY arrival_ms, file_row_number LIMIT ${flights}
   ), numbered AS (
     SELECT *, row_number() OVER (ORDER BY arrival_ms, file_row_number) AS position FROM known
+  ), parted AS (
+    SELECT *, ${cuts.length === 0 ? "0" : cuts.map((first) => `(position >= ${first})::INT`).join(" + ")} AS part FROM numbered
   ), watched AS (
     SELECT *,
-      max(date_ms) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_ms,
+      max(date_ms) OVER (PARTITION BY part ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_ms,
       (date_ms // ${windowMs}) * ${windowMs} AS start_ms
-    FROM numbered
+    FROM parted
   )
   SELECT position, date_ms::DOUBLE AS date, delay, distance, origin, destination,
     start_ms::DOUBLE AS window_start, (start_ms + ${windowMs})::DOUBLE AS window_end,

@@ -64,7 +64,7 @@ async function committed(parallelism: number): Promise<Committed> {
   try {
     const { record } = await deployment.engine.submit(spec(parallelism));
     const view = await deployment.engine.ended(record.jobId);
-    assert.equal(view.status, "FINISHED", view.error?.message);
+    assert.equal(view.status, "FINISHED", view.error?.message ?? "");
     assert.equal(view.progress?.tasks.length, parallelism === 1 ? 1 : parallelism * 2);
     assert.equal(view.progress?.counters.rowsIn, 60_000);
     const files = (await readdir(join(directory, "out"))).filter((one) => one.endsWith(".ndjson"));
