@@ -3,12 +3,12 @@
 export { mr_init, mr_alloc, mr_free } from "./memory/allocator";
 export { mr_ndjson_decode } from "./ndjson/decode";
 export { mr_hash_bytes } from "./hash/key_hash";
-export { mr_time_attach } from "./window/watermarks";
+export { mr_time_attach, mr_time_bounds } from "./window/watermarks";
 export {
   mr_window_create, mr_window_add_key, mr_window_add_fold, mr_window_add_output, mr_window_add_state, mr_window_free,
   mr_window_late_rows, mr_window_entries, mr_window_long_key_bytes, mr_window_fired, mr_window_set_fired,
 } from "./window/create";
-export { mr_window_update } from "./window/update";
+export { mr_window_update, mr_window_update_bounded } from "./window/update";
 export { mr_window_completed } from "./window/panes";
 export { mr_window_fire } from "./window/fire";
 export { mr_window_gather_begin, mr_window_gather_all, mr_window_gather_next, mr_window_restore } from "./window/gather";

@@ -51,6 +51,7 @@ export function runTable(
 ): TableOutcome {
   const kernel = new KernelInstance(kernels, 1024 * 1024 * 1024);
   const input = new BatchRegion(kernel, tumblingSchema);
+  input.useTimeBounds();
   const table = new WindowTable(kernel, input, tumblingConfig);
   const output = new BatchRegion(kernel, table.outputSchema);
   const fingerprint = emptyFingerprint();

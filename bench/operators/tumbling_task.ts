@@ -60,6 +60,7 @@ function countingSink(fingerprint: Fingerprint, check: boolean, onBarrier: () =>
         if (check) addRows(batch, fingerprint);
         else fingerprint.groups += batch.rowCount;
       },
+      readsInPlace: true,
       stagedBytes: 0,
       stage: () => {
         onBarrier();

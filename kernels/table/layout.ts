@@ -87,7 +87,8 @@ export const PANE_ROWS_LAST: usize = 112; // newest chunk of row slots
 export const PANE_ROWS_NEXT: usize = 116; // address of the next new slot in it
 export const PANE_ROWS_FREE: usize = 120; // list of slots to use again
 export const PANE_ROWS: usize = 124; // u32 rows held
-export const PANE_BYTES: u32 = 128;
+export const PANE_MISSES: usize = 128; // u32 rows of the last pass over dense keys whose entry was missing or not marked
+export const PANE_BYTES: u32 = 136;
 
 export const DENSE_SLOTS_MIN: u32 = 64;
 export const DENSE_SLOTS_MAX: u32 = 16777216;
@@ -174,6 +175,16 @@ export const PASS_PRESENT_ROWS: usize = 23552;
 export const PASS_TAGS: usize = 25600; // u32 each, the tag in the low byte
 export const PASS_GROUPS: usize = 27648; // u32 each, bytes from the pane's first group
 export const PASS_MISSES: usize = 29696; // u32 each, places in the pass
+export const PASS_WATERMARKS: usize = 65536; // 512 x 8; behind what fills output batches, because less is free before it
+
+// What stands for the watermarks of a batch's rows (window/watermarks.ts):
+//   | bound ms i64 | largest event time before the batch i64 | least i64, largest i64 event time of the first pass | …
+export const TIMES_BOUND: usize = 0;
+export const TIMES_LATEST: usize = 8;
+export const TIMES_PASSES: usize = 16;
+export const TIMES_PASS_BYTES: usize = 16;
+export const TIMES_MIN: usize = 0;
+export const TIMES_MAX: usize = 8;
 
 // One output batch: which entry and which pane each row is.
 export const OUT_ROWS_MAX: u32 = 4096;

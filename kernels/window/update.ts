@@ -25,6 +25,7 @@ import {
   PASS_PANES,
   PASS_ROW_NUMBERS,
   PASS_ROWS,
+  PASS_WATERMARKS,
   TABLE_CURRENT_PANE,
   TABLE_FIRED,
   TABLE_KEY_KIND,
@@ -33,11 +34,19 @@ import {
   TABLE_OFFSET,
   TABLE_SIZE,
   TABLE_TIME_COLUMN,
+  TIMES_BOUND,
+  TIMES_LATEST,
+  TIMES_MAX,
+  TIMES_MIN,
+  TIMES_PASS_BYTES,
+  TIMES_PASSES,
 } from "../table/layout";
 import { lookUp } from "../table/lookup";
 import { foldRows } from "./fold";
 import { paneAt, timeIntoWindow, windowFits } from "./panes";
-import { aggregateDense, foldsOneInteger, hasDense, lookUpDense } from "./dense_pane";
+import { watermarkOf, writeWatermarks } from "./watermarks";
+import { aggregateDense, foldsOneInteger } from "./dense_fold";
+import { hasDense, lookUpDense } from "./dense_pane";
 
 /** Whether all rows lie in the pane's window and none is late. `watermarks` may be 0. */
 function allInPane(times: usize, watermarks: usize, count: u32, start: i64, end: i64): bool {
@@ -163,14 +172,35 @@ export function aggregate(
   return true;
 }
 
+/** Folds one pass whose rows are not known to lie all in one window, none late; false where it had to stop. */
+function foldPicked(table: usize, batch: usize, times: usize, watermarks: usize, first: u32, count: u32, epoch: u32): bool {
+  const picked = pickRows(table, times, watermarks, first, count);
+  const stopped = load<u32>(CONTROL_STATUS);
+  const stoppedAt = load<u32>(CONTROL_DETAIL);
+  if (!aggregate(table, batch, 0, PASS_PANES, PASS_ROW_NUMBERS, 0, picked, epoch)) return false;
+  if (stopped == STATUS_OK) return true;
+  stop(stopped, stoppedAt);
+  return false;
+}
+
+@inline
+function beginUpdate(table: usize): void {
+  store<u32>(CONTROL_STATUS, STATUS_OK);
+  store<u32>(table, 0, TABLE_LATE_COUNT);
+}
+
+@inline
+function timesOf(table: usize, batch: usize): usize {
+  return <usize>load<u32>(columnAt(batch, load<u32>(table, TABLE_TIME_COLUMN)), COLUMN_DATA);
+}
+
 /** Folds the whole batch, marking changes with `epoch` (not 0); answers how many rows were late. */
 export function mr_window_update(table: u32, batch: u32, epoch: u32): u32 {
   const t = <usize>table;
   const rows = load<u32>(<usize>batch + BATCH_ROWS);
-  const times = <usize>load<u32>(columnAt(<usize>batch, load<u32>(t, TABLE_TIME_COLUMN)), COLUMN_DATA);
+  const times = timesOf(t, <usize>batch);
   const watermarks = <usize>load<u32>(<usize>batch + BATCH_WATERMARKS);
-  store<u32>(CONTROL_STATUS, STATUS_OK);
-  store<u32>(t, 0, TABLE_LATE_COUNT);
+  beginUpdate(t);
   for (let first: u32 = 0; first < rows; first += PASS_ROWS) {
     const count = min<u32>(PASS_ROWS, rows - first);
     const at = (<usize>first) << 3;
@@ -180,16 +210,36 @@ export function mr_window_update(table: u32, batch: u32, epoch: u32): u32 {
       allInPane(times + at, watermarks == 0 ? 0 : watermarks + at, count, load<i64>(pane, PANE_START), load<i64>(pane, PANE_END))
     ) {
       if (!aggregate(t, <usize>batch, pane, 0, 0, first, count, epoch)) break;
-      continue;
+    } else if (!foldPicked(t, <usize>batch, times, watermarks, first, count, epoch)) break;
+  }
+  return load<u32>(t, TABLE_LATE_COUNT);
+}
+
+/** The same where bounds stand for the rows' watermarks (`mr_time_bounds`): those of a pass are made where a row may be late. */
+export function mr_window_update_bounded(table: u32, batch: u32, bounds: u32, epoch: u32): u32 {
+  const t = <usize>table;
+  const rows = load<u32>(<usize>batch + BATCH_ROWS);
+  const times = timesOf(t, <usize>batch);
+  const boundMs = load<i64>(<usize>bounds, TIMES_BOUND);
+  let latest = load<i64>(<usize>bounds, TIMES_LATEST);
+  let its = <usize>bounds + TIMES_PASSES;
+  beginUpdate(t);
+  for (let first: u32 = 0; first < rows; first += PASS_ROWS, its += TIMES_PASS_BYTES) {
+    const count = min<u32>(PASS_ROWS, rows - first);
+    const pane = <usize>load<u32>(t, TABLE_CURRENT_PANE);
+    const most = load<i64>(its, TIMES_MAX);
+    const known =
+      pane != 0 && load<i64>(its, TIMES_MIN) >= load<i64>(pane, PANE_START) && most < load<i64>(pane, PANE_END) &&
+      watermarkOf(max<i64>(latest, most), boundMs) < load<i64>(pane, PANE_END);
+    if (known) {
+      if (!aggregate(t, <usize>batch, pane, 0, 0, first, count, epoch)) break;
+    } else {
+      const at = times + ((<usize>first) << 3);
+      writeWatermarks(at, at + ((<usize>count) << 3), PASS_WATERMARKS, latest, boundMs);
+      const watermarks = PASS_WATERMARKS - ((<usize>first) << 3);
+      if (!foldPicked(t, <usize>batch, times, watermarks, first, count, epoch)) break;
     }
-    const picked = pickRows(t, times, watermarks, first, count);
-    const stopped = load<u32>(CONTROL_STATUS);
-    const stoppedAt = load<u32>(CONTROL_DETAIL);
-    if (!aggregate(t, <usize>batch, 0, PASS_PANES, PASS_ROW_NUMBERS, 0, picked, epoch)) break;
-    if (stopped != STATUS_OK) {
-      stop(stopped, stoppedAt);
-      break;
-    }
+    latest = max<i64>(latest, most);
   }
   return load<u32>(t, TABLE_LATE_COUNT);
 }

@@ -47,6 +47,8 @@ export function encodeBatch(batch: RecordBatch): Bytes {
 
 /** One after the other in one buffer, so that a large part is not copied once more. */
 export function encodeBatches(batches: readonly RecordBatch[]): Bytes {
+  const made = encodingOf(batches);
+  if (made !== undefined) return made;
   const lengths = batches.map(encodedBytes);
   const out = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
   let at = 0;
@@ -56,6 +58,57 @@ export function encodeBatches(batches: readonly RecordBatch[]): Bytes {
     at += length;
   });
   return out;
+}
+
+/** Batches that were made inside their own encoding, with the bytes of it. */
+const encodings = new WeakMap<RecordBatch, Bytes>();
+
+/** The buffer that holds just these batches in this order; undefined where there is none. */
+function encodingOf(batches: readonly RecordBatch[]): Bytes | undefined {
+  const buffer = batches[0] === undefined ? undefined : encodings.get(batches[0])?.buffer;
+  let at = 0;
+  for (const batch of batches) {
+    const encoding = encodings.get(batch);
+    if (encoding === undefined || encoding.buffer !== buffer || encoding.byteOffset !== at) return undefined;
+    at += encoding.byteLength;
+  }
+  return buffer !== undefined && at === buffer.byteLength ? new Uint8Array(buffer) : undefined;
+}
+
+/** Whether a batch of these columns can be made by `batchesInPlace`. */
+export const hasFixedLayout = (schema: Schema): boolean =>
+  schema.every(({ type, nullable }) => !nullable && type !== "bool" && type !== "utf8");
+
+/**
+ * Batches of up to `batchRows` rows each, `rowCount` in all, made inside the buffer that `encodeBatches` then answers
+ * without copying. The caller writes the values.
+ */
+export function batchesInPlace(schema: Schema, rowCount: number, batchRows: number): RecordBatch[] {
+  assert(hasFixedLayout(schema), "every column has the same bytes a row");
+  const headBytes = WIRE_HEADER_BYTES + align8(schemaBytes(schema));
+  const lengthOf = (rows: number): number => headBytes + schema.length * (WIRE_COLUMN_HEADER_BYTES + rows * 8);
+  const whole = Math.floor(rowCount / batchRows);
+  const rest = rowCount - whole * batchRows;
+  const buffer = new ArrayBuffer(whole * lengthOf(batchRows) + (rest === 0 ? 0 : lengthOf(rest)));
+  const batches: RecordBatch[] = [];
+  for (let at = 0, row = 0; row < rowCount; row += batchRows) {
+    const rows = Math.min(batchRows, rowCount - row);
+    const out = new Uint8Array(buffer, at, lengthOf(rows));
+    let valuesAt = at + headBytes;
+    const columns = schema.map(({ type }): Column => {
+      const from = valuesAt + WIRE_COLUMN_HEADER_BYTES;
+      valuesAt = from + rows * 8;
+      if (type === "f64") return { type, values: new Float64Array(buffer, from, rows), validity: undefined };
+      assert(type === "i64" || type === "timestamp", "the column has 8 bytes a row");
+      return { type, values: new BigInt64Array(buffer, from, rows), validity: undefined };
+    });
+    const batch: RecordBatch = { schema, rowCount: rows, columns, weights: undefined };
+    writeHead(out, new DataView(buffer, at, out.byteLength), batch);
+    encodings.set(batch, out);
+    batches.push(batch);
+    at += out.byteLength;
+  }
+  return batches;
 }
 
 function encodedBytes(batch: RecordBatch): number {
@@ -69,21 +122,26 @@ function encodedBytes(batch: RecordBatch): number {
   return length;
 }
 
+/** Header and schema into zeroed bytes; answers where the columns begin. */
+function writeHead(out: Bytes, view: DataView, batch: RecordBatch): number {
+  const schema = encodeSchema(batch.schema);
+  view.setUint32(0, WIRE_MAGIC, true);
+  view.setUint16(4, WIRE_VERSION, true);
+  view.setUint16(6, batch.weights === undefined ? 0 : 1, true);
+  view.setUint32(8, out.byteLength, true);
+  view.setUint32(12, batch.rowCount, true);
+  view.setUint32(16, batch.columns.length, true);
+  view.setUint32(20, schema.byteLength, true);
+  out.set(schema, WIRE_HEADER_BYTES);
+  return WIRE_HEADER_BYTES + align8(schema.byteLength);
+}
+
 /** `out` is zeroed, exactly as long as needed, and begins at a multiple of 8 in its buffer. */
 function writeBatch(out: Bytes, batch: RecordBatch): void {
   const rows = batch.rowCount;
   const length = out.byteLength;
-  const schema = encodeSchema(batch.schema);
   const view = new DataView(out.buffer, out.byteOffset, length);
-  view.setUint32(0, WIRE_MAGIC, true);
-  view.setUint16(4, WIRE_VERSION, true);
-  view.setUint16(6, batch.weights === undefined ? 0 : 1, true);
-  view.setUint32(8, length, true);
-  view.setUint32(12, rows, true);
-  view.setUint32(16, batch.columns.length, true);
-  view.setUint32(20, schema.byteLength, true);
-  out.set(schema, WIRE_HEADER_BYTES);
-  let at = WIRE_HEADER_BYTES + align8(schema.byteLength);
+  let at = writeHead(out, view, batch);
   for (const column of batch.columns) at = writeColumn(out, view, at, column, rows);
   if (batch.weights !== undefined) {
     out.set(rawBytes(batch.weights, rows), at);

@@ -37,6 +37,7 @@ export function logSink(store: LogStore, node: SinkNode): SinkConnector {
 }
 
 class LogSinkWriter implements SinkWriter {
+  readonly readsInPlace = true;
   readonly #what: string;
   readonly #lines: StagedLines;
 

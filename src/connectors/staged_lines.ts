@@ -11,6 +11,7 @@ import { StagedBytes } from "./staged_bytes.ts";
 const COMMITTABLE_BYTES = 16 * 1024 * 1024;
 
 export class StagedLines implements SinkWriter {
+  readonly readsInPlace = true;
   readonly #encoder: NdjsonEncoder;
   readonly #what: string;
   readonly #staged = new StagedBytes(COMMITTABLE_BYTES);

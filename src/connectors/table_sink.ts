@@ -72,6 +72,7 @@ class TableSink implements SinkConnector {
 }
 
 class EncodedBatchWriter implements SinkWriter {
+  readonly readsInPlace = true;
   readonly #staged = new StagedBytes(COMMITTABLE_BYTES);
 
   get stagedBytes(): number {

@@ -2,7 +2,7 @@
 // Layout: `kernels/abi.ts`. Text views hold absolute addresses; what they point at must outlive the batch.
 
 import { assert } from "../base/assert.ts";
-import { BATCH_ROWS_MAX } from "../base/limits.ts";
+import { BATCH_ROWS_MAX, KERNEL_PASS_ROWS } from "../base/limits.ts";
 import { bitmapBytes, type Column, type RecordBatch } from "../batch/record_batch.ts";
 import type { DataType, Schema } from "../batch/schema.ts";
 import {
@@ -24,7 +24,7 @@ import {
   VIEW_BYTES,
   VIEW_INLINE_MAX,
 } from "../../kernels/abi.ts";
-import { columnOut, copyBits, type RowChoice } from "./column_out.ts";
+import { columnOut, columnView, copyBits, type RowChoice } from "./column_out.ts";
 import type { KernelInstance } from "./instance.ts";
 
 export const typeCode: Readonly<Record<DataType, number>> = {
@@ -41,6 +41,9 @@ export function columnDataBytes(type: DataType, rows: number): number {
   return rows * (type === "utf8" ? VIEW_BYTES : 8);
 }
 
+/** A header of 16 bytes, 16 a kernel pass. */
+const timeBoundsBytes = (capacity: number): number => 16 + Math.ceil(capacity / KERNEL_PASS_ROWS) * 16;
+
 export class BatchRegion {
   readonly kernel: KernelInstance;
   readonly schema: Schema;
@@ -51,6 +54,7 @@ export class BatchRegion {
   #heapBytes = 0;
   /** Most batches have no weights and need no memory for them. */
   #weightsBuffer = 0;
+  #timeBounds = 0;
 
   constructor(kernel: KernelInstance, schema: Schema, capacity = BATCH_ROWS_MAX) {
     this.kernel = kernel;
@@ -83,6 +87,15 @@ export class BatchRegion {
   dataAddress(index: number): number {
     return this.kernel.readU32(this.columnAddress(index) + COLUMN_DATA);
   }
+  /** Address of the bounds that stand for the rows' watermarks (kernels/window/watermarks.ts); 0: each row has its own. */
+  get timeBoundsAddress(): number {
+    return this.#timeBounds;
+  }
+  /** For a region that a source fills and only windows over its event time read. */
+  useTimeBounds(): void {
+    if (this.#timeBounds === 0) this.#timeBounds = this.kernel.allocate(timeBoundsBytes(this.capacity));
+  }
+
   get watermarksAddress(): number {
     return this.kernel.readU32(this.address + BATCH_WATERMARKS);
   }
@@ -142,8 +155,8 @@ export class BatchRegion {
       case "i64":
       case "timestamp":
       case "f64": {
-        const from = column.values.subarray(start, end);
-        memory.set(new Uint8Array(from.buffer, from.byteOffset, from.byteLength), data);
+        const { buffer, byteOffset } = column.values;
+        memory.set(new Uint8Array(buffer, byteOffset + start * 8, (end - start) * 8), data);
         return heapAt;
       }
       case "bool":
@@ -193,6 +206,34 @@ export class BatchRegion {
     return this.#copy({ start, end, indices: undefined }, end - start);
   }
 
+  /** The rows where they are: for a reader that is done with them when it returns, before a kernel runs again. */
+  view(): RecordBatch {
+    const rowCount = this.rowCount;
+    const columns = this.schema.map(({ type }, index) => {
+      const validity = this.kernel.readU32(this.columnAddress(index) + COLUMN_VALIDITY);
+      return columnView(this.kernel, type, this.dataAddress(index), validity, rowCount);
+    });
+    return {
+      schema: this.schema,
+      rowCount,
+      columns,
+      weights: this.weighted ? this.weights().subarray(0, rowCount) : undefined,
+    };
+  }
+
+  /** Copies the rows into a batch of this schema with as many rows, whose columns all take 8 bytes a row. */
+  copyInto(batch: RecordBatch): void {
+    const rows = this.rowCount;
+    assert(batch.rowCount === rows && !this.weighted, "the batch has room for these rows");
+    const memory = this.kernel.bytes();
+    batch.columns.forEach((column, index) => {
+      assert("values" in column, "the column takes 8 bytes a row");
+      const { buffer, byteOffset, byteLength } = column.values;
+      const data = this.dataAddress(index);
+      new Uint8Array(buffer, byteOffset, byteLength).set(memory.subarray(data, data + rows * 8));
+    });
+  }
+
   /** A standalone copy of the rows at `indices`, in that order. */
   copyRows(indices: Uint32Array): RecordBatch {
     return this.#copy({ start: 0, end: indices.length, indices }, indices.length);
@@ -219,6 +260,7 @@ export class BatchRegion {
       this.kernel.free(this.kernel.readU32(column + COLUMN_VALIDITY_BUFFER), bitmapBytes(this.capacity) + 16);
     });
     this.kernel.free(this.watermarksAddress, this.capacity * 8);
+    if (this.#timeBounds !== 0) this.kernel.free(this.#timeBounds, timeBoundsBytes(this.capacity));
     if (this.#weightsBuffer !== 0) this.kernel.free(this.#weightsBuffer, this.capacity);
     if (this.#heapAddress !== 0) this.kernel.free(this.#heapAddress, this.#heapBytes);
     this.kernel.free(this.address, BATCH_COLUMN_0 + this.schema.length * COLUMN_BYTES);

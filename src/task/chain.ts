@@ -107,7 +107,9 @@ class ChainBuilder {
   }
 
   #source(node: SourceNode): SourceInlet {
-    const outlet = new Outlet(new BatchRegion(this.#wiring.kernel, node.output));
+    const region = new BatchRegion(this.#wiring.kernel, node.output);
+    if (this.#boundsSuffice(node)) region.useTimeBounds();
+    const outlet = new Outlet(region);
     this.#addOutputs(node, outlet);
     const receivers = this.#sides.get(sideKey(node.uid, "rejected")) ?? [];
     const schema = node.sides.get("rejected");
@@ -118,6 +120,21 @@ class ChainBuilder {
       for (const one of receivers) one.write(batch);
     };
     return { node, outlet, writeRejected };
+  }
+
+  /** Whether nobody reads a watermark of each of the source's rows: its operators are windows over its own event time. */
+  #boundsSuffice({ uid, eventTime }: SourceNode): boolean {
+    const { id } = this.#chain;
+    if (this.#plan.edges.some(({ from }) => from.chain === id && from.uid === uid && from.output === "main"))
+      return false;
+    return readersOf(this.#chain, { uid, output: "main" }).every(
+      ({ node }) =>
+        node.kind === "sink" ||
+        (node.kind === "window" &&
+          node.window.kind === "tumbling" &&
+          node.timeColumn === eventTime?.column &&
+          node.aggregates.every((one) => one.function !== "count_distinct")),
+    );
   }
 
   #operator(node: OperatorNode): void {

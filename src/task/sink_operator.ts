@@ -1,4 +1,4 @@
-// The end of a chain: copies rows out of WASM memory and hands them to the sinks' writers.
+// The end of a chain: shows the rows in WASM memory to the sinks' writers, which keep what they need of them.
 
 import type { RecordBatch } from "../batch/record_batch.ts";
 import type { SinkWriter } from "../connectors/sink.ts";
@@ -18,7 +18,8 @@ export class SinkOperator implements Receiver, BatchReceiver {
   }
 
   process(): void {
-    if (this.#region !== undefined && this.#region.rowCount > 0) this.write(this.#region.copyOut());
+    if (this.#region === undefined || this.#region.rowCount === 0) return;
+    this.write(this.#writer.readsInPlace === true ? this.#region.view() : this.#region.copyOut());
   }
 
   write(batch: RecordBatch): void {
