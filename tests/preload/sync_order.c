@@ -6,8 +6,8 @@
 //                            totals acks=… violations=… syncs=… writes=… renames=…     (at exit)
 //   MILLRACE_DISK_FULL     when this file exists, every write below the root fails with ENOSPC
 //
-// A write makes its file unsynced until an fsync or fdatasync of that file begins after it and succeeds; a rename or
-// mkdir makes the directory unsynced until the directory is synced. A line written to standard output that begins
+// A write makes its file unsynced until an fsync or fdatasync of that file begins after it and succeeds; a rename,
+// link or mkdir makes the directory unsynced until the directory is synced. A line written to standard output that begins
 // with "@ack" is an acknowledgement: none of the watched files may be unsynced then.
 // The shared-memory index of a WAL (-shm) is mapped, never durable, and rebuilt after a crash.
 
@@ -220,6 +220,20 @@ static void renamed(const char *from, const char *to) {
 int rename(const char *from, const char *to) {
   int result = REAL(rename)(from, to);
   if (result == 0) renamed(from, to);
+  return result;
+}
+
+// The new name has what the old one has, synced or not.
+int link(const char *from, const char *to) {
+  int result = REAL(link)(from, to);
+  char source[PATH_MAX], target[PATH_MAX], directory[PATH_MAX], other[PATH_MAX];
+  if (result == 0 && absolute(to, target, directory)) {
+    int known = absolute(from, source, other);
+    pthread_mutex_lock(&lock);
+    if (known && find(source) >= 0) mark(target);
+    mark(directory);
+    pthread_mutex_unlock(&lock);
+  }
   return result;
 }
 

@@ -62,19 +62,24 @@ export class SyncTracer {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async run(program: TracedProgram): Promise<SyncTrace> {
+  /** For a program that the caller starts itself: its environment, and what it has reported once it has ended. */
+  watch(root: string): { readonly env: Readonly<Record<string, string>>; report(): ReturnType<typeof readReport> } {
     const reportFile = join(this.#directory, `report${this.#runs++}`);
+    const env = {
+      LD_PRELOAD: this.#library,
+      MILLRACE_SYNC_ROOT: root,
+      MILLRACE_SYNC_REPORT: reportFile,
+      MILLRACE_DISK_FULL: this.diskFullFile,
+      // libuv's other way to write and sync goes past the C library.
+      UV_USE_IO_URING: "0",
+    };
+    return { env, report: () => readReport(reportFile) };
+  }
+
+  async run(program: TracedProgram): Promise<SyncTrace> {
+    const { env, report } = this.watch(program.root);
     const child = spawn(program.command, [...program.args], {
-      env: {
-        ...process.env,
-        ...program.env,
-        LD_PRELOAD: this.#library,
-        MILLRACE_SYNC_ROOT: program.root,
-        MILLRACE_SYNC_REPORT: reportFile,
-        MILLRACE_DISK_FULL: this.diskFullFile,
-        // libuv's other way to write and sync goes past the C library.
-        UV_USE_IO_URING: "0",
-      },
+      env: { ...process.env, ...program.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
@@ -91,7 +96,7 @@ export class SyncTracer {
       output += data.toString();
     });
     const exitCode = await new Promise<number | null>((resolve) => child.on("close", resolve));
-    return { ...readReport(reportFile), exitCode, output };
+    return { ...report(), exitCode, output };
   }
 }
 
