@@ -10,7 +10,6 @@ import {
   channelKey,
   type Frame,
 } from "../../../src/protocol/frames.ts";
-import { CREDIT_FRAMES } from "../../../src/task/exchange/credited_sender.ts";
 import type { ChannelPort } from "./messages.ts";
 import { FrameSlots, FrameViews, type SharedFrame } from "./shared_frames.ts";
 
@@ -30,11 +29,15 @@ export class PortChannels implements ChannelHub {
 
   out(address: ChannelAddress): ChannelOut {
     const port = this.#port("out", address);
-    const slots = new FrameSlots(CREDIT_FRAMES);
+    const slots = new FrameSlots();
     return {
       send: (frame) => port.postMessage(frame.kind === "rows" ? slots.put(frame) : frame),
       lend: (bytes) => slots.lend(bytes),
-      onCredit: (listener) => port.on("message", listener),
+      onCredit: (listener) =>
+        port.on("message", (frames: number) => {
+          slots.credited(frames);
+          listener(frames);
+        }),
       close: () => port.close(),
     };
   }

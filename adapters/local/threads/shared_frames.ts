@@ -1,4 +1,4 @@
-// Frames of rows in memory that two threads share: a channel has as many slots as frames may be on their way.
+// Frames of rows in memory that two threads share: a channel has as many slots as frames were ever on their way.
 //
 //   slot   | column data … | validity … | weights | watermarks |        every section begins at a multiple of 8
 //   layout of one frame, as plain numbers in the message that announces it:
@@ -56,13 +56,19 @@ export class FrameSlots {
   readonly #slots: SharedArrayBuffer[] = [];
   /** Of those, the ones that the receiver has seen. */
   readonly #announced = new Set<SharedArrayBuffer>();
-  readonly #count: number;
-  #next = 0;
+  /** Slots whose frames are on their way, oldest first: the order in which credit comes back. */
+  readonly #used: number[] = [];
+  readonly #free: number[] = [];
   #lentBytes = 0;
 
-  /** @param count how many frames may be on their way. */
-  constructor(count: number) {
-    this.#count = count;
+  /** The receiver is done with so many frames, the oldest ones. */
+  credited(frames: number): void {
+    this.#free.push(...this.#used.splice(0, frames));
+  }
+
+  /** The slot that the next frame goes to. */
+  get #next(): number {
+    return this.#free[0] ?? this.#slots.length;
   }
 
   /** The beginning of the slot that the next frame goes to. */
@@ -74,7 +80,8 @@ export class FrameSlots {
 
   put(frame: RowsFrame): SharedFrame {
     const slot = this.#next;
-    this.#next = (slot + 1) % this.#count;
+    this.#free.shift();
+    this.#used.push(slot);
     const sections = sectionsOf(frame);
     const lent = this.#lentBytes === 0 ? undefined : this.#slots[slot];
     const foreign = sections.filter((one) => (one.buffer as unknown) !== lent);

@@ -1,7 +1,9 @@
 // One sending end with its credit: frames that the receiver has no room for yet wait here, in order.
 //
-// Invariant: at most CREDIT_FRAMES frames of rows are on their way, so that a barrier never stands behind more than
-// what the receiver processes in a moment, however slow it is.
+// A barrier waits for no credit, and neither do the rows before it: a slow receiver must not hold up checkpoints.
+// What is sent on credit that is not there is owed, and whoever owes sends nothing more: `blocked`.
+//
+// Invariant: at most CREDIT_FRAMES frames of rows, and what one batch of input made of them, are on their way.
 
 import type { ChannelOut, Frame } from "../../protocol/frames.ts";
 
@@ -13,18 +15,20 @@ export class CreditedSender {
   readonly #waiting: Frame[] = [];
   #credit = CREDIT_FRAMES;
 
-  /** @param onRoom called when frames that waited are on their way. */
+  /** @param onRoom called when nothing is blocked any more. */
   constructor(channel: ChannelOut, onRoom: () => void) {
     this.#channel = channel;
     channel.onCredit((frames) => {
+      const wasBlocked = this.blocked;
       this.#credit += frames;
-      if (this.#drain()) onRoom();
+      this.#drain(false);
+      if (wasBlocked && !this.blocked) onRoom();
     });
   }
 
   send(frame: Frame): void {
     this.#waiting.push(frame);
-    this.#drain();
+    this.#drain(frame.kind === "barrier");
   }
 
   /** The channel's own memory for a frame that is sent at once; undefined where it would have to wait. */
@@ -32,24 +36,22 @@ export class CreditedSender {
     return this.#credit > 0 && this.#waiting.length === 0 ? this.#channel.lend?.(bytes) : undefined;
   }
 
-  /** Frames wait: whoever produces them should pause. */
+  /** Frames wait, or credit is owed: whoever produces them should pause. */
   get blocked(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waiting.length > 0 || this.#credit < 0;
   }
 
-  /** Answers whether none waits any more, where some did. */
-  #drain(): boolean {
+  #drain(overdraw: boolean): void {
     let sent = 0;
     for (const frame of this.#waiting) {
       if (frame.kind === "rows") {
-        if (this.#credit === 0) break;
+        if (this.#credit <= 0 && !overdraw) break;
         this.#credit--;
       }
       this.#channel.send(frame);
       sent++;
     }
     this.#waiting.splice(0, sent);
-    return sent > 0 && this.#waiting.length === 0;
   }
 
   close(): void {

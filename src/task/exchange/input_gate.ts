@@ -35,6 +35,10 @@ interface Channel {
   watermark: bigint;
   idle: boolean;
   ended: boolean;
+  /** Barriers among `frames`. */
+  barriers: number;
+  /** Frames of rows that were processed and for which no credit was given yet. */
+  owed: number;
   /** Its barrier waits for those of the others. */
   held: BarrierFrame | undefined;
 }
@@ -71,12 +75,15 @@ export class InputGate {
       watermark: WATERMARK_MIN,
       idle: false,
       ended: false,
+      barriers: 0,
+      owed: 0,
       held: undefined,
     };
     this.#channels.push(one);
     this.#watermarks.set(edge, WATERMARK_MIN);
     channel.onFrame((frame) => {
       one.frames.push(frame);
+      if (frame.kind === "barrier") one.barriers++;
       onFrame();
     });
   }
@@ -108,9 +115,11 @@ export class InputGate {
 
   /**
    * What is to be done next; undefined: nothing has arrived that may be taken.
-   * @param pressed nothing may be taken that could make output: barriers pass, rows and watermarks wait.
+   * @param pressed the task's output has nowhere to go: only what stands before a barrier is taken, so that the barrier
+   * can pass, and no credit is given for it until the pressure is gone; senders that are owed credit send no rows.
    */
   next(pressed: boolean): GateEvent | undefined {
+    if (!pressed) this.#payCredit();
     const aligned = this.#takeTrigger() ?? this.#takeAligned();
     if (aligned !== undefined) return aligned;
     for (let tried = 0; tried < this.#channels.length; ) {
@@ -134,7 +143,7 @@ export class InputGate {
     switch (frame.kind) {
       case "rows":
         one.idle = false;
-        return { kind: "rows", edge: one.edge, frame, done: () => one.channel.credit(1) };
+        return { kind: "rows", edge: one.edge, frame, done: () => this.#processed(one, pressed) };
       case "watermark":
         one.idle = false;
         assert(frame.value >= one.watermark, "a channel's watermark never goes back");
@@ -148,9 +157,23 @@ export class InputGate {
         one.watermark = WATERMARK_MAX;
         return this.#merged(one.edge);
       case "barrier":
+        one.barriers--;
         one.held = frame;
         this.#begin(frame);
         return this.#takeAligned();
+    }
+  }
+
+  #processed(one: Channel, pressed: boolean): void {
+    if (pressed) one.owed++;
+    else one.channel.credit(1);
+  }
+
+  #payCredit(): void {
+    for (const one of this.#channels) {
+      if (one.owed === 0) continue;
+      one.channel.credit(one.owed);
+      one.owed = 0;
     }
   }
 
@@ -197,7 +220,5 @@ export class InputGate {
   }
 }
 
-function mayTake(one: Channel, pressed: boolean): boolean {
-  const frame = one.frames[0];
-  return frame !== undefined && one.held === undefined && (!pressed || frame.kind === "barrier");
-}
+const mayTake = (one: Channel, pressed: boolean): boolean =>
+  one.frames.length > 0 && one.held === undefined && (!pressed || one.barriers > 0);
