@@ -4,6 +4,9 @@ import { sinkInput } from "../../src/graph/plan.ts";
 import { externalError } from "../../src/base/errors.ts";
 import { generationKey } from "../../src/checkpoint/paths.ts";
 import { asJobId } from "../../src/base/ids.ts";
+import { encodeJobRecord } from "../../src/coordinator/job_record.ts";
+import { engineGateway } from "../../src/api/engine_gateway.ts";
+import type { JobFacts } from "../../src/api/gateway.ts";
 import { generatorSource } from "../../src/connectors/generator_source.ts";
 import type { SplitReader } from "../../src/connectors/source.ts";
 import { printSink } from "../../src/connectors/print_sink.ts";
@@ -109,7 +112,44 @@ async function afterwards(platform: Platform, jobId: string, look: (engine: Engi
   await engine.close();
 }
 
+const listed = (platform: Platform, look: (jobs: readonly JobFacts[]) => void): Promise<void> => {
+  const engine = engineOn(platform);
+  return engine
+    .recover()
+    .then(() => engineGateway(engine).list())
+    .then(look)
+    .finally(() => engine.close());
+};
+
 export const cases: readonly Case[] = [
+  test("a job whose record is damaged, or of a spec that cannot be planned, keeps no other from being taken up", async (context) => {
+    const platform = await context.freshPlatform();
+    const engine = engineOn(platform);
+    const { record } = await engine.submit(endless);
+    await reaches(engine, record.jobId, "RUNNING");
+    await engine.close();
+    const put = (key: string, value: Uint8Array) => platform.metadata.commit([], [{ kind: "put", key, value }]);
+    await put("jobs/aa", new Uint8Array([1, 2, 3]));
+    await put("jobs/bb", encodeJobRecord({ ...record, jobId: asJobId("bb"), spec: { millrace: 9 } }));
+    await listed(platform, (jobs) => {
+      const known = [...jobs].sort((left, right) => (left.jobId < right.jobId ? -1 : 1)).slice(-2);
+      equal(
+        known.map((job) => [job.jobId, job.status === "FAILED"]),
+        [
+          ["aa", true],
+          ["bb", true],
+        ],
+      );
+      ok(
+        known.every((job) => job.error !== null),
+        "each with its reason",
+      );
+      ok(
+        jobs.some((job) => job.jobId === record.jobId && job.status !== "FAILED"),
+        "the other one goes on",
+      );
+    });
+  }),
   test("a claim whose answer was lost does not lock its own runner out", async (context) => {
     const platform = await context.freshPlatform();
     let claimed = 0;
