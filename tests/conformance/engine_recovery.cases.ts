@@ -12,7 +12,7 @@ import type { SplitReader } from "../../src/connectors/source.ts";
 import { printSink } from "../../src/connectors/print_sink.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { Platform } from "../../src/platform/platform.ts";
-import type { CommitOutcome, MetadataStore, StoreOp } from "../../src/platform/ports.ts";
+import type { BlobStore, CommitOutcome, MetadataStore, StoreOp } from "../../src/platform/ports.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok } from "../expect.ts";
 import { eventually } from "../support/api_fixture.ts";
@@ -132,7 +132,7 @@ export const cases: readonly Case[] = [
     await put("jobs/aa", new Uint8Array([1, 2, 3]));
     await put("jobs/bb", encodeJobRecord({ ...record, jobId: asJobId("bb"), spec: { millrace: 9 } }));
     await listed(platform, (jobs) => {
-      const known = [...jobs].sort((left, right) => (left.jobId < right.jobId ? -1 : 1)).slice(-2);
+      const known = ["aa", "bb"].flatMap((id) => jobs.filter((job) => job.jobId === id));
       equal(
         known.map((job) => [job.jobId, job.status === "FAILED"]),
         [
@@ -149,6 +149,27 @@ export const cases: readonly Case[] = [
         "the other one goes on",
       );
     });
+  }),
+  test("a store that cannot say what lies in it keeps no checkpoint from completing", async (context) => {
+    const platform = await context.freshPlatform();
+    let asked = 0;
+    const blobs: BlobStore = {
+      put: (name, bytes) => platform.blobs.put(name, bytes),
+      get: (name) => platform.blobs.get(name),
+      delete: (names) => platform.blobs.delete(names),
+      list: async () => {
+        asked++;
+        throw externalError("store_unavailable", "test", "no list today");
+      },
+    };
+    const engine = engineOn({ ...platform, blobs });
+    const { record } = await engine.submit(endless);
+    await eventually(platform, "checkpoints", async () => {
+      return (engine.job(record.jobId).checkpoints?.completedCount ?? 0) >= 3 || undefined;
+    });
+    ok(asked > 0, "garbage was to be collected");
+    equal(engine.job(record.jobId).restartsTotal, 0);
+    await engine.close();
   }),
   test("a claim whose answer was lost does not lock its own runner out", async (context) => {
     const platform = await context.freshPlatform();
