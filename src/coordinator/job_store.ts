@@ -104,6 +104,13 @@ export class JobStore {
     return { kind: "claimed", claimed: { generation, branch: manifest?.branch ?? record.branch, manifest } };
   }
 
+  /** Somebody else has claimed the job since this runner did. */
+  async isOvertaken({ generation }: JobState): Promise<boolean> {
+    if (generation === 0) return false;
+    const held = await this.#platform.metadata.getCounter(generationKey(this.jobId));
+    return held !== generation && !(await this.#isClaimant());
+  }
+
   async #isClaimant(): Promise<boolean> {
     const last = await this.#platform.metadata.get(claimantKey(this.jobId));
     return last !== undefined && equalBytes(last, this.#claimant);

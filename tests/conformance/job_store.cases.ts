@@ -163,8 +163,10 @@ export const cases: readonly Case[] = [
     const fourth = { checkpoint: asCheckpointId(4), generation, branch, ended: false, tasks: [taskWith()] };
     equal((await store.claim(stateOf({ generation }))).kind, "claimed");
     equal(await store.publish(fourth), "superseded");
+    equal(await store.isOvertaken(stateOf({ generation })), false);
     await new JobStore(platform, recordOf("RUNNING")).claim(stateOf({}));
     equal(await store.publish(fourth), "fenced");
+    equal(await store.isOvertaken(stateOf({ generation })), true);
     equal((await left(platform)).manifests, 3);
   }),
   test("a job whose end is recorded is not brought back by a process that knew it as running", async (context) => {
