@@ -4,6 +4,7 @@ import { present } from "../base/assert.ts";
 import { hexOf, utf8 } from "../base/bytes.ts";
 import type { JobId } from "../base/ids.ts";
 import type { CheckpointEntry, CheckpointHistory } from "../coordinator/checkpoint_history.ts";
+import type { JobRecord } from "../coordinator/job_record.ts";
 import type { Engine, JobView } from "../engine/engine.ts";
 import type { JobPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
@@ -28,7 +29,7 @@ export function engineGateway(engine: Engine): JobGateway {
   const ended = new Map<JobId, TaskCounters | null>();
 
   const planOf = ({ record }: JobView): JobPlan => {
-    const plan = plans.get(record.jobId) ?? planJob(record.spec as unknown as JobSpec);
+    const plan = plans.get(record.jobId) ?? planOrNone(record);
     plans.set(record.jobId, plan);
     return plan;
   };
@@ -36,7 +37,8 @@ export function engineGateway(engine: Engine): JobGateway {
   const countersOf = async (view: JobView): Promise<TaskCounters | null> => {
     if (view.progress !== undefined) return view.progress.counters;
     const { jobId } = view.record;
-    const known = ended.get(jobId) ?? (await engine.storedCounters(jobId)) ?? null;
+    // A job whose last checkpoint cannot be read is listed without them.
+    const known = ended.get(jobId) ?? (await engine.storedCounters(jobId).catch(() => undefined)) ?? null;
     if (view.checkpoints === undefined) ended.set(jobId, known);
     return known;
   };
@@ -70,6 +72,15 @@ export function engineGateway(engine: Engine): JobGateway {
       return await readTable(engine.platform.tables, table, query);
     },
   };
+}
+
+/** A record of another version, or a damaged one, may hold what cannot be planned: it is listed all the same. */
+function planOrNone({ name, spec }: JobRecord): JobPlan {
+  try {
+    return planJob(spec as unknown as JobSpec);
+  } catch {
+    return { name, maxParallelism: 0, nodes: [], chains: [], edges: [] };
+  }
 }
 
 function jobFacts(platform: Platform, view: JobView, plan: JobPlan, counters: TaskCounters | null): JobFacts {

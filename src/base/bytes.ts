@@ -16,6 +16,12 @@ export function hexOf(bytes: Uint8Array): string {
   return text;
 }
 
+/** @param text pairs of hex digits. */
+export const bytesOfHex = (text: string): Bytes =>
+  Uint8Array.from({ length: text.length / 2 }, (_none, index) =>
+    Number.parseInt(text.slice(index * 2, index * 2 + 2), 16),
+  );
+
 export function concatBytes(parts: readonly Uint8Array[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.byteLength;

@@ -3,7 +3,7 @@
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
 import { asMillraceError, corruptionError, type MillraceError } from "../base/errors.ts";
 import type { Bytes } from "../base/bytes.ts";
-import type { BranchId, JobId } from "../base/ids.ts";
+import { asBranchId, asJobId, type BranchId, type JobId } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
 import { JOBS_PREFIX } from "../checkpoint/paths.ts";
 import type { MetadataStore } from "../platform/ports.ts";
@@ -51,6 +51,21 @@ export interface BrokenJob {
   readonly jobId: string;
   readonly error: MillraceError;
 }
+
+/** How such a job is shown: nothing is known of it but its id and what is wrong with its record. */
+export const brokenRecord = ({ jobId, error }: BrokenJob): JobRecord => ({
+  format: 1,
+  jobId: asJobId(jobId),
+  name: "",
+  spec: {},
+  status: "FAILED",
+  branch: asBranchId(""),
+  createdAtMs: 0,
+  changedAtMs: 0,
+  restartsTotal: 0,
+  error: { code: error.code, message: error.message, where: error.where },
+  startedFrom: null,
+});
 
 /** Every job that the store knows. */
 export async function listJobRecords(

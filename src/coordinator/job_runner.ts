@@ -280,6 +280,18 @@ export class JobRunner {
     await this.store.collectGarbage(collectionOf(this.#state));
   }
 
+  /** Who was overtaken may find parts gone that the job does not need any more: it is for others to say that it failed. */
+  async #beforeGivingUp(): Promise<void> {
+    const { generation, verdict, jobId } = this.#state;
+    if (verdict?.kind !== "give_up") return;
+    try {
+      if (await this.store.isOvertaken(this.#state)) this.dispatch({ kind: "fenced", generation });
+    } catch (thrown) {
+      const { message, code, where } = asMillraceError(thrown, `job ${jobId}`);
+      this.platform.log.write("warning", `who leads the job is not known: ${message}`, { job: jobId, code, where });
+    }
+  }
+
   async #destroyTasks(tasks: readonly TaskAddress[]): Promise<void> {
     const keys = tasks.map(taskKey);
     for (const key of keys) {
@@ -290,6 +302,7 @@ export class JobRunner {
     }
     const outcomes = await Promise.allSettled(keys.map((key) => this.#leaving.get(key)));
     for (const key of keys) this.#leaving.delete(key);
+    await this.#beforeGivingUp();
     this.dispatch({ kind: "tasks_gone", tasks });
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }

@@ -20,7 +20,7 @@ import {
 import type { Platform } from "../platform/platform.ts";
 import type { Guard, StoreOp } from "../platform/ports.ts";
 import type { TaskSnapshot } from "../protocol/snapshot.ts";
-import { encodeJobRecord, type JobRecord } from "./job_record.ts";
+import { decodeJobRecord, encodeJobRecord, type JobRecord } from "./job_record.ts";
 import { isTerminal, type JobState, type JobStatus } from "./job_state.ts";
 import { oldestGeneration } from "./tasks.ts";
 
@@ -68,22 +68,31 @@ export class JobStore {
     return this.#record.jobId;
   }
 
-  /** Takes the job over: whoever held an older generation can change nothing afterwards. */
+  /**
+   * Takes the job over: whoever held an older generation can change nothing afterwards. A job whose end is recorded is
+   * nobody's to take: a process that knew it only as running would bring it back to life.
+   */
   async claim(state: JobState): Promise<{ kind: "claimed"; claimed: Claimed } | { kind: "fenced" }> {
     const { metadata } = this.#platform;
     const held = asGeneration(await metadata.getCounter(generationKey(this.jobId)));
     // A runner that has claimed before gives way to any newer generation; a fresh one takes over from the last.
     if (state.generation !== 0 && held !== state.generation && !(await this.#isClaimant())) return { kind: "fenced" };
+    const key = jobKey(this.jobId);
+    const stored = await metadata.get(key);
+    if (stored === undefined) throw corruptionError("job_record_missing", key, "the record of the job is gone");
+    if (isTerminal(decodeJobRecord(stored, key).status)) return { kind: "fenced" };
     const generation = asGeneration(held + 1);
     const record = this.#changed("INITIALIZING", state);
     const outcome = await metadata.commit(
-      [this.#guard(held)],
+      [this.#guard(held), { kind: "equals", key, value: stored }],
       [
         { kind: "put_counter", key: generationKey(this.jobId), value: generation },
         { kind: "put", key: claimantKey(this.jobId), value: this.#claimant },
-        { kind: "put", key: jobKey(this.jobId), value: encodeJobRecord(record) },
+        { kind: "put", key, value: encodeJobRecord(record) },
       ],
     );
+    // Its status changed in between, by this runner or by the one before it.
+    if (outcome.kind === "refused" && outcome.guard === 1) return await this.claim(state);
     if (outcome.kind === "refused") {
       // Somebody claimed in between: an earlier call of this runner that was reported as failed, or, for a fresh
       // runner, a predecessor whose last request was still on its way. Whoever started last takes over.
@@ -93,6 +102,13 @@ export class JobStore {
     this.#record = record;
     const manifest = await this.latestManifest();
     return { kind: "claimed", claimed: { generation, branch: manifest?.branch ?? record.branch, manifest } };
+  }
+
+  /** Somebody else has claimed the job since this runner did. */
+  async isOvertaken({ generation }: JobState): Promise<boolean> {
+    if (generation === 0) return false;
+    const held = await this.#platform.metadata.getCounter(generationKey(this.jobId));
+    return held !== generation && !(await this.#isClaimant());
   }
 
   async #isClaimant(): Promise<boolean> {

@@ -5,12 +5,11 @@ import { asMillraceError, type MillraceError, userError } from "../base/errors.t
 import { hexOf } from "../base/bytes.ts";
 import { asBranchId, asJobId, type CheckpointId, type JobId } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
-import { JOBS_PREFIX } from "../checkpoint/paths.ts";
 import type { CheckpointHistory } from "../coordinator/checkpoint_history.ts";
-import { decodeJobRecord, type JobRecord } from "../coordinator/job_record.ts";
+import { brokenRecord, type JobRecord, listJobRecords } from "../coordinator/job_record.ts";
 import { JobRunner } from "../coordinator/job_runner.ts";
 import { isTerminal, type JobStatus } from "../coordinator/job_state.ts";
-import { createJob, JobStore } from "../coordinator/job_store.ts";
+import { collectEndedJob, createJob, JobStore } from "../coordinator/job_store.ts";
 import { layoutOf } from "../coordinator/layout.ts";
 import type { JobPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
@@ -23,7 +22,7 @@ import { defaultTaskOptions, type TaskOptions } from "../task/task.ts";
 import { checkConnectors, type ConnectorFactory, enumerateSplits } from "./connector_factory.ts";
 import { type JobProgress, jobProgress, type SeenTask } from "./job_progress.ts";
 import { type SavepointRecord, SavepointStore } from "./savepoint_store.ts";
-import { checkFits, importState } from "./start_from_savepoint.ts";
+import { checkFits, collectOrphanedImports, importState } from "./start_from_savepoint.ts";
 import { type HostedTask, InlineTasks, type TaskHost } from "./task_host.ts";
 
 export interface EngineOptions {
@@ -83,11 +82,31 @@ export class Engine {
   /** Picks up every job that the stores know: call once, before anything is submitted. */
   async recover(): Promise<void> {
     await this.savepoints.failInterrupted();
-    for (const { key, value } of await this.platform.metadata.list(JOBS_PREFIX)) {
-      const record = decodeJobRecord(value, key);
+    const { records, broken } = await listJobRecords(this.platform.metadata);
+    for (const one of broken) {
+      const { code, message, where } = one.error;
+      this.platform.log.write("error", `a job cannot be read: ${message}`, { job: one.jobId, code, where });
+      this.#ended.set(asJobId(one.jobId), brokenRecord(one));
+    }
+    for (const record of records) {
       if (isTerminal(record.status)) this.#ended.set(record.jobId, record);
       else this.#resume(record);
     }
+    await this.#collectLeftovers(records);
+  }
+
+  /** What ended jobs and failed submissions have left; where that fails, the next start tries again. */
+  async #collectLeftovers(records: readonly JobRecord[]): Promise<void> {
+    const attempt = async (job: string, work: Promise<void>): Promise<void> => {
+      try {
+        await work;
+      } catch (thrown) {
+        const { code, message, where } = asMillraceError(thrown, "garbage");
+        this.platform.log.write("warning", `leftovers are not collected: ${message}`, { job, code, where });
+      }
+    };
+    for (const record of records) await attempt(record.jobId, collectEndedJob(this.platform, record));
+    await attempt("", collectOrphanedImports(this.platform));
   }
 
   #resume(record: JobRecord): void {

@@ -1,6 +1,6 @@
 // Manifests, garbage and savepoint files.
 
-import { type Bytes, concatBytes, hexOf } from "../../src/base/bytes.ts";
+import { type Bytes, bytesOfHex, concatBytes, hexOf } from "../../src/base/bytes.ts";
 import { cborItemLength, decodeCbor, encodeCbor } from "../../src/base/cbor.ts";
 import { asBranchId, asCheckpointId, asGeneration, asJobId, asOperatorUid, asSplitId } from "../../src/base/ids.ts";
 import { batchOfRows, rowOf } from "../../src/batch/record_batch.ts";
@@ -13,6 +13,7 @@ import { readSavepoint, writeSavepoint } from "../../src/checkpoint/savepoint_fi
 import type { Savepoint, SavepointState } from "../../src/checkpoint/savepoint.ts";
 import { decodePart, encodePart } from "../../src/checkpoint/part_batches.ts";
 import { seededPrng } from "../../src/base/prng.ts";
+import { METADATA_VALUE_BYTES_MAX } from "../../src/platform/store_rules.ts";
 import type { Digest } from "../../src/platform/ports.ts";
 import { type PartRef, type SourceSnapshot, type TaskSnapshot, zeroCounters } from "../../src/protocol/snapshot.ts";
 import { type Case, test } from "../case.ts";
@@ -94,11 +95,6 @@ function goldenManifest(): Manifest {
   return { ...manifest(3, 7, []), takenAtMs: 1_700_000_000_000, parent, ended: true, tasks };
 }
 
-const bytesOf = (hex: string): Bytes =>
-  Uint8Array.from({ length: hex.length / 2 }, (_none, index) =>
-    Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16),
-  );
-
 /** The same file, but its header announces another format; every digest is right. */
 function withFormat(file: Bytes, digest: Digest, format: number): Bytes {
   const items: Bytes[] = [];
@@ -138,10 +134,26 @@ export const cases: readonly Case[] = [
     }
     await rejects(() => decodeManifest(encodeCbor({ snapshot: {} }), "m"), "manifest_corrupt");
     await rejects(() => decodeManifest(encodeCbor(null), "m"), "manifest_corrupt");
+    const record = decodeCbor(encodeManifest(manifest(1, 1, [part(1, 1, "a")])), "m") as {
+      tasks: [{ states: [object] }];
+    };
+    const [task] = record.tasks;
+    for (const bad of [null, {}, [], [1, 1, new Uint8Array(31), 1, 1, null], [1, 1, new Uint8Array(32), 1, 1, 5]]) {
+      const tasks = [{ ...task, states: [{ ...task.states[0], parts: [bad] }] }];
+      await rejects(() => decodeManifest(encodeCbor({ ...record, tasks }), "m"), "manifest_corrupt");
+    }
     await rejects(() => decodeManifest(encodeManifest({ ...manifest(1, 1, []), tasks: [] }), "m"), "manifest_corrupt");
     const bytes = encodeManifest(manifest(1, 1, []));
     const error = await rejects(() => decodeManifest(bytes.subarray(0, 20), "the place"), "cbor_corrupt");
     equal(error.where, "the place");
+  }),
+  test("a manifest of 64 tasks with two tables of 64 parts each is one record of the metadata store", () => {
+    const parts = Array.from({ length: 64 }, (_none, index) => part(900 + index, 123_456, "a"));
+    const [first] = manifest(1, 1, parts).tasks as [TaskSnapshot];
+    const states = ["left", "right"].map((state) => ({ uid, state, parts, scalars: { watermark: "1700000000000" } }));
+    const tasks = Array.from({ length: 64 }, (_none, subtask) => ({ ...first, subtask, states }));
+    const bytes = encodeManifest({ ...manifest(1, 1, []), tasks });
+    ok(bytes.byteLength < METADATA_VALUE_BYTES_MAX * 0.7, `${bytes.byteLength} bytes`);
   }),
   test("garbage is what no retained manifest names and nothing in the making can come to name", () => {
     const [a, b, c] = [part(1, 1, "a"), part(1, 2, "b"), part(2, 3, "c")];
@@ -291,9 +303,9 @@ export const cases: readonly Case[] = [
       // Whoever changes a format on purpose gives it a new number, and keeps the old bytes readable or refused.
       equal(hexOf(written[name]), golden[name], name);
     }
-    equal(decodeManifest(bytesOf(golden.manifest), "golden"), goldenManifest());
-    equal(readSavepoint(bytesOf(golden.savepoint), digest, "golden").header, savepoint().header);
-    equal(decodePart(bytesOf(golden.part), "golden").length, 2);
+    equal(decodeManifest(bytesOfHex(golden.manifest), "golden"), goldenManifest());
+    equal(readSavepoint(bytesOfHex(golden.savepoint), digest, "golden").header, savepoint().header);
+    equal(decodePart(bytesOfHex(golden.part), "golden").length, 2);
   }),
   test("a savepoint file that is cut short anywhere is refused", async (context) => {
     const { digest } = await context.freshPlatform();

@@ -143,6 +143,13 @@ export const cases: readonly Case[] = [
     job.gone();
     equal(job.effects, [], "nor does it collect anything");
   }),
+  test("a coordinator that finds a newer generation before it has deployed anything deploys nothing", () => {
+    const first = new Driver(regions).on({ kind: "start" }, { kind: "fenced", generation: asGeneration(0) });
+    equal([first.state.status, first.deployed()], ["SUSPENDED", []]);
+    equal(first.claimed(1).deployed(), [], "nor does an answer that comes late make it");
+    const again = new Driver(regions).running().failed("0.0").gone().tickAt(100).on({ kind: "fenced", generation });
+    equal([again.state.status, again.deployed(), again.leaving()], ["SUSPENDED", [], ["2.0"]]);
+  }),
   test("a sink whose fence knows a newer generation suspends the coordinator in whatever status", () => {
     const fence = userError("fenced", "sink", "taken over");
     equal(new Driver(regions).running().failed("2.0", fence).state.status, "SUSPENDED");

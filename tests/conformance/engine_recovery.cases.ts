@@ -4,12 +4,15 @@ import { sinkInput } from "../../src/graph/plan.ts";
 import { externalError } from "../../src/base/errors.ts";
 import { generationKey } from "../../src/checkpoint/paths.ts";
 import { asJobId } from "../../src/base/ids.ts";
+import { encodeJobRecord } from "../../src/coordinator/job_record.ts";
+import { engineGateway } from "../../src/api/engine_gateway.ts";
+import type { JobFacts } from "../../src/api/gateway.ts";
 import { generatorSource } from "../../src/connectors/generator_source.ts";
 import type { SplitReader } from "../../src/connectors/source.ts";
 import { printSink } from "../../src/connectors/print_sink.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import type { Platform } from "../../src/platform/platform.ts";
-import type { CommitOutcome, MetadataStore, StoreOp } from "../../src/platform/ports.ts";
+import type { BlobStore, CommitOutcome, MetadataStore, StoreOp } from "../../src/platform/ports.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok } from "../expect.ts";
 import { eventually } from "../support/api_fixture.ts";
@@ -109,7 +112,65 @@ async function afterwards(platform: Platform, jobId: string, look: (engine: Engi
   await engine.close();
 }
 
+const listed = (platform: Platform, look: (jobs: readonly JobFacts[]) => void): Promise<void> => {
+  const engine = engineOn(platform);
+  return engine
+    .recover()
+    .then(() => engineGateway(engine).list())
+    .then(look)
+    .finally(() => engine.close());
+};
+
 export const cases: readonly Case[] = [
+  test("a job whose record is damaged, or of a spec that cannot be planned, keeps no other from being taken up", async (context) => {
+    const platform = await context.freshPlatform();
+    const engine = engineOn(platform);
+    const { record } = await engine.submit(endless);
+    await reaches(engine, record.jobId, "RUNNING");
+    await engine.close();
+    const put = (key: string, value: Uint8Array) => platform.metadata.commit([], [{ kind: "put", key, value }]);
+    await put("jobs/aa", new Uint8Array([1, 2, 3]));
+    await put("jobs/bb", encodeJobRecord({ ...record, jobId: asJobId("bb"), spec: { millrace: 9 } }));
+    await listed(platform, (jobs) => {
+      const known = ["aa", "bb"].flatMap((id) => jobs.filter((job) => job.jobId === id));
+      equal(
+        known.map((job) => [job.jobId, job.status === "FAILED"]),
+        [
+          ["aa", true],
+          ["bb", true],
+        ],
+      );
+      ok(
+        known.every((job) => job.error !== null),
+        "each with its reason",
+      );
+      ok(
+        jobs.some((job) => job.jobId === record.jobId && job.status !== "FAILED"),
+        "the other one goes on",
+      );
+    });
+  }),
+  test("a store that cannot say what lies in it keeps no checkpoint from completing", async (context) => {
+    const platform = await context.freshPlatform();
+    let asked = 0;
+    const blobs: BlobStore = {
+      put: (name, bytes) => platform.blobs.put(name, bytes),
+      get: (name) => platform.blobs.get(name),
+      delete: (names) => platform.blobs.delete(names),
+      list: async () => {
+        asked++;
+        throw externalError("store_unavailable", "test", "no list today");
+      },
+    };
+    const engine = engineOn({ ...platform, blobs });
+    const { record } = await engine.submit(endless);
+    await eventually(platform, "checkpoints", async () => {
+      return (engine.job(record.jobId).checkpoints?.completedCount ?? 0) >= 3 || undefined;
+    });
+    ok(asked > 0, "garbage was to be collected");
+    equal(engine.job(record.jobId).restartsTotal, 0);
+    await engine.close();
+  }),
   test("a claim whose answer was lost does not lock its own runner out", async (context) => {
     const platform = await context.freshPlatform();
     let claimed = 0;

@@ -163,9 +163,41 @@ export const cases: readonly Case[] = [
     const fourth = { checkpoint: asCheckpointId(4), generation, branch, ended: false, tasks: [taskWith()] };
     equal((await store.claim(stateOf({ generation }))).kind, "claimed");
     equal(await store.publish(fourth), "superseded");
+    equal(await store.isOvertaken(stateOf({ generation })), false);
     await new JobStore(platform, recordOf("RUNNING")).claim(stateOf({}));
     equal(await store.publish(fourth), "fenced");
+    equal(await store.isOvertaken(stateOf({ generation })), true);
     equal((await left(platform)).manifests, 3);
+  }),
+  test("a job whose end is recorded is not brought back by a process that knew it as running", async (context) => {
+    for (const status of ["FINISHED", "CANCELED", "FAILED"] as const) {
+      const platform = await context.freshPlatform();
+      const { store, generation } = await withCheckpoints(platform);
+      const late = new JobStore(platform, recordOf("RUNNING"));
+      await store.recordStatus(stateOf({ status, generation }));
+      equal((await late.claim(stateOf({}))).kind, "fenced", status);
+      const { records } = await listJobRecords(platform.metadata);
+      equal(
+        records.map((record) => record.status),
+        [status],
+      );
+    }
+  }),
+  test("a status that is recorded while the job is claimed does not keep the claim from succeeding", async (context) => {
+    const platform = await context.freshPlatform();
+    const { store, generation } = await withCheckpoints(platform);
+    let between = 1;
+    const metadata: Platform["metadata"] = {
+      commit: async (guards, ops) => {
+        if (between-- > 0) await store.recordStatus(stateOf({ status: "RESTARTING", generation }));
+        return await platform.metadata.commit(guards, ops);
+      },
+      get: (key) => platform.metadata.get(key),
+      getCounter: (key) => platform.metadata.getCounter(key),
+      list: (prefix, options) => platform.metadata.list(prefix, options),
+    };
+    const other = new JobStore({ ...platform, metadata }, recordOf("RUNNING"));
+    equal((await other.claim(stateOf({}))).kind, "claimed");
   }),
   test("a job or savepoint whose record cannot be read is listed as broken, and hides no other", async (context) => {
     const platform = await context.freshPlatform();

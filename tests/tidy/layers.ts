@@ -20,7 +20,7 @@ export const layers: readonly Layer[] = [
   { folder: "checkpoint", holds: "pure decisions, parts, manifest, savepoint file, retention" },
   { folder: "state", holds: "keyed state, timers, time to live" },
   { folder: "job", holds: "job spec, typed builder, validation" },
-  { folder: "graph", holds: "logical graph, chained physical graph" },
+  { folder: "graph", holds: "the plan of a job: nodes, cut into chains that edges connect" },
   { folder: "sql", holds: "SQL to job spec" },
   { folder: "operators", holds: "one operator a file" },
   { folder: "connectors", holds: "source and sink interfaces, and those that need no socket" },
