@@ -77,6 +77,7 @@ export const SIDE_CHANGED: usize = 132; // gathered slots in key group order
 export const SIDE_CHANGED_BYTES: usize = 136;
 export const SIDE_CHANGED_COUNT: usize = 140;
 export const SIDE_CHANGED_NEXT: usize = 144;
+export const SIDE_TOUCHED: usize = 148; // means nothing: what was read ahead goes there
 export const SIDE_COLUMNS: usize = 256; // 64 x {input column, type, place in the slot, bit in nulls}
 export const SIDE_HASHES: usize = 1280; // what is known of the current part's rows, 512 u32 each:
 export const SIDE_FIRST_ROWS: usize = 3328; // first row of the key in the bucket of this round; 0 = none

@@ -69,6 +69,7 @@ import {
   SIDE_STARTS,
   SIDE_TABLE,
   SIDE_TIME_COLUMN,
+  SIDE_TOUCHED,
   SLOT_NEXT,
   SLOT_TIME,
 } from "./layout";
@@ -239,12 +240,21 @@ function findTextRows(side: usize, other: usize): void {
   findFirstRows(KEY_TEXT, side, other);
 }
 
+/** Reads every list's first row, all at once: their waits for memory overlap, those of walking the lists do not. */
+function touchFirstRows(side: usize): void {
+  const part = load<u32>(side, SIDE_PROBE_PART);
+  let seen: u32 = 0;
+  for (let i: u32 = 0; i < part; i++) seen ^= load<u32>(<usize>load<u32>(side + ((<usize>i) << 2), SIDE_FIRST_ROWS));
+  store<u32>(side, seen, SIDE_TOUCHED);
+}
+
 function openRound(side: usize, other: usize, round: u32): void {
   store<u32>(side, round, SIDE_PROBE_ROUND);
   store<u32>(side, 0, SIDE_PROBE_AT);
   listPanes(side, other, round);
   if (load<u32>(<usize>load<u32>(side, SIDE_TABLE), TABLE_KEY_KIND) == KEY_FIXED) findFixedRows(side, other);
   else findTextRows(side, other);
+  touchFirstRows(side);
 }
 
 /** Walks the lists of this round from the cursor on; `matches` are noted already. */

@@ -65,14 +65,20 @@ const KEY_COLUMNS_MAX = 16;
 const BUCKET_MS_MIN = 1000;
 
 /**
- * Half of the time that one row has to look at, so that it looks into three buckets at most, but never tiny ones by
- * the thousand. Throws for an impossible timing; `where` names the join.
+ * Long enough that a row looks into few buckets for its partners (two of an interval join, three of a regular one, five
+ * by wall time), short enough that dead rows do not stay much longer than they must, and never tiny ones by the
+ * thousand. Throws for an impossible timing; `where` names the join.
  */
 export function bucketMsOf(timing: JoinTiming, where: string): number {
   checkTiming(timing, where);
-  const spanMs = timing.kind === "interval" ? timing.upperMs - timing.lowerMs : timing.ttlMs * 2;
-  const parts = timing.kind === "wall_time" ? 8 : 2;
-  return Math.max(BUCKET_MS_MIN, Math.ceil(spanMs / parts));
+  switch (timing.kind) {
+    case "interval":
+      return Math.max(BUCKET_MS_MIN, timing.upperMs - timing.lowerMs);
+    case "event_time":
+      return Math.max(BUCKET_MS_MIN, timing.ttlMs);
+    case "wall_time":
+      return Math.max(BUCKET_MS_MIN, Math.ceil(timing.ttlMs / 4));
+  }
 }
 
 export function planJoinSide(input: Schema, config: JoinSideConfig): JoinSidePlan {
@@ -137,7 +143,7 @@ export function placeOf(plan: JoinSidePlan, time: number | undefined, column: nu
 function checkTiming(timing: JoinTiming, where: string): void {
   const [lowerMs, upperMs] = timing.kind === "interval" ? [timing.lowerMs, timing.upperMs] : [0, timing.ttlMs];
   const whole = Number.isSafeInteger(lowerMs) && Number.isSafeInteger(upperMs);
-  if (whole && lowerMs <= upperMs && Number.isSafeInteger((upperMs - lowerMs) * 2)) return;
+  if (whole && lowerMs <= upperMs && Number.isSafeInteger(upperMs - lowerMs)) return;
   const found = timing.kind === "interval" ? `from ${lowerMs} to ${upperMs}` : `up to ${upperMs}`;
   const message = `rows join ${found} ms apart; these are whole numbers, the first not above the second`;
   throw userError("join_interval_invalid", where, message);

@@ -415,7 +415,7 @@ const durability: readonly Case[] = [
 
   test("random lives of joins equal the twin: batches, watermarks, checkpoints, crashes, other parallelism", (context) => {
     for (let seed = 1; seed <= 50; seed++) {
-      const failure = runJoinSequence(context.kernels, seed, 30);
+      const failure = runJoinSequence(context.kernels, seed, 20);
       ok(failure === undefined, failure ?? "");
     }
   }),
