@@ -32,6 +32,7 @@ const methods: readonly (keyof JobGateway)[] = [
   "job",
   "cancel",
   "triggerSavepoint",
+  "stop",
   "savepoints",
   "savepoint",
   "savepointBytes",

@@ -17,10 +17,15 @@ export function remoteGateway(env: Env): JobGateway {
   const directory = remoteDirectory(env);
   const ask = <T>(cell: string, method: keyof JobGateway, ...args: unknown[]): Promise<T> =>
     unfold<T>(cell, () => cellOf(env, cell).jobs(method, args));
-  const askJob = async <T>(jobId: string, method: keyof JobGateway): Promise<T> => {
+  const askJob = async <T>(jobId: string, method: keyof JobGateway, ...more: unknown[]): Promise<T> => {
     // An unknown job is refused before any object is touched: touching one would make it exist.
     if (!/^[0-9a-f]{32}$/.test(jobId) || !(await directory.hasJob(jobId))) throw unknownJob(jobId);
-    return await ask<T>(jobCellName(jobId), method, jobId);
+    return await ask<T>(jobCellName(jobId), method, jobId, ...more);
+  };
+  const listed = async (jobId: string, asked: Promise<SavepointRecord>): Promise<SavepointRecord> => {
+    const record = await asked;
+    await directory.addSavepoint(record.savepoint, jobCellName(jobId));
+    return record;
   };
   const cellWith = async (savepoint: string): Promise<string> => {
     const cell = /^[0-9a-f]{1,64}$/.test(savepoint) ? await directory.cellOfSavepoint(savepoint) : null;
@@ -57,11 +62,8 @@ export function remoteGateway(env: Env): JobGateway {
     },
     job: (jobId) => askJob(jobId, "job"),
     cancel: (jobId) => askJob(jobId, "cancel"),
-    triggerSavepoint: async (jobId) => {
-      const record = await askJob<SavepointRecord>(jobId, "triggerSavepoint");
-      await directory.addSavepoint(record.savepoint, jobCellName(jobId));
-      return record;
-    },
+    triggerSavepoint: (jobId) => listed(jobId, askJob(jobId, "triggerSavepoint")),
+    stop: (jobId, drain) => listed(jobId, askJob(jobId, "stop", drain)),
     savepoints: async () => {
       const known = await directory.savepoints();
       return await Promise.all(known.map(({ savepoint, cell }) => ask<SavepointRecord>(cell, "savepoint", savepoint)));

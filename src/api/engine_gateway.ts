@@ -61,6 +61,7 @@ export function engineGateway(engine: Engine): JobGateway {
       engine.cancel(jobId);
     },
     triggerSavepoint: (jobId) => engine.triggerSavepoint(jobId),
+    stop: (jobId, drain) => engine.stop(jobId, drain),
     savepoints: () => engine.savepoints.list(),
     savepoint: (savepoint) => engine.savepoints.get(savepoint),
     savepointBytes: (savepoint) => engine.savepoints.bytes(savepoint),

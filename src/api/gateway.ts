@@ -19,6 +19,8 @@ export interface JobGateway {
   job(jobId: string): Promise<JobFacts>;
   cancel(jobId: string): Promise<void>;
   triggerSavepoint(jobId: string): Promise<SavepointRecord>;
+  /** Ends the job with a savepoint, whose record says when; `drain` lets time end first. */
+  stop(jobId: string, drain: boolean): Promise<SavepointRecord>;
   savepoints(): Promise<readonly SavepointRecord[]>;
   /** Throws `savepoint_unknown`. */
   savepoint(savepoint: string): Promise<SavepointRecord>;

@@ -21,6 +21,7 @@ export function savepointRoutes({ jobs, savepointBytesMax }: SavepointRouteDeps)
   return [
     { method: "POST", path: "/v1/jobs/:jobid/savepoints", handle: (c) => trigger(c, jobs) },
     { method: "GET", path: "/v1/jobs/:jobid/savepoints/:triggerid", handle: (c) => poll(c, jobs) },
+    { method: "POST", path: "/v1/jobs/:jobid/stop", handle: (c) => stop(c, jobs) },
     {
       method: "GET",
       path: "/v1/savepoints",
@@ -56,26 +57,48 @@ function savepointOf(c: Context, parameter: string): string {
   throw userError("savepoint_unknown", `savepoint ${shown}`, `there is no savepoint ${shown}`);
 }
 
-/** Flink's fields that ask for what this deployment does, or for nothing. */
-const TRIGGER_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  "target-directory": (value) => value === null,
-  "cancel-job": (value) => value === false || value === null,
+const isBoolean = (value: unknown): boolean => typeof value === "boolean" || value === null;
+
+/** Flink's fields, with the values that this deployment can serve. */
+const COMMON_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   formatType: (value) => value === "CANONICAL" || value === "NATIVE" || value === null,
   triggerId: (value) => value === null,
 };
+const TRIGGER_FIELDS = {
+  ...COMMON_FIELDS,
+  "target-directory": (value: unknown) => value === null,
+  "cancel-job": isBoolean,
+};
+const STOP_FIELDS = { ...COMMON_FIELDS, targetDirectory: (value: unknown) => value === null, drain: isBoolean };
 
-async function trigger(c: Context, jobs: JobGateway): Promise<Answer> {
-  const jobId = jobIdOf(c);
+async function bodyOf(
+  c: Context,
+  fields: Readonly<Record<string, (value: unknown) => boolean>>,
+): Promise<Readonly<Record<string, unknown>>> {
   const body = (await readJson(c, TRIGGER_BYTES_MAX)) ?? {};
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw userError("body_invalid", "request body", "the body is no object; {} would be right");
   }
   for (const [field, value] of Object.entries(body)) {
-    if (TRIGGER_FIELDS[field]?.(value) === true) continue;
-    const message = `${JSON.stringify(field.slice(0, 64))} is not served here with that value: a savepoint is kept by the deployment and downloaded from it, and the job goes on`;
+    if (Object.hasOwn(fields, field) && fields[field]?.(value) === true) continue;
+    const known = Object.keys(fields).join(", ");
+    const message = `${JSON.stringify(field.slice(0, 64))} is not served here with that value (known are ${known}): a savepoint is kept by the deployment and downloaded from it`;
     throw userError("body_invalid", "request body", message);
   }
-  const record = await jobs.triggerSavepoint(jobId);
+  return body as Readonly<Record<string, unknown>>;
+}
+
+async function trigger(c: Context, jobs: JobGateway): Promise<Answer> {
+  const jobId = jobIdOf(c);
+  const body = await bodyOf(c, TRIGGER_FIELDS);
+  const record = body["cancel-job"] === true ? await jobs.stop(jobId, false) : await jobs.triggerSavepoint(jobId);
+  return c.json({ "request-id": record.savepoint }, 202);
+}
+
+async function stop(c: Context, jobs: JobGateway): Promise<Answer> {
+  const jobId = jobIdOf(c);
+  const body = await bodyOf(c, STOP_FIELDS);
+  const record = await jobs.stop(jobId, body["drain"] === true);
   return c.json({ "request-id": record.savepoint }, 202);
 }
 

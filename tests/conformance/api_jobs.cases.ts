@@ -206,6 +206,29 @@ export const cases = [
     await api.close();
   }),
 
+  test("a job stops with a savepoint; drained, its open windows are committed first", async (context) => {
+    const api = await openApi(context);
+    await withLog(api);
+    const jobId = await post(api, countingJob("drained", "drained"));
+    await append(api, [event(0, "a", "1"), event(0, "b", "3")]);
+    await eventually(api.platform, "two rows read", async () => {
+      const { json } = await api.call("GET", `/v1/jobs/${jobId}`);
+      return json.millrace.counters?.rowsIn === 2 ? true : undefined;
+    });
+    const wrong = await api.call("POST", `/v1/jobs/${jobId}/stop`, { drain: "yes" });
+    equal([wrong.status, wrong.json.code], [400, "body_invalid"]);
+    const reply = await api.call("POST", `/v1/jobs/${jobId}/stop`, { drain: true });
+    equal(reply.status, 202, reply.text);
+    await inState(api, jobId, "FINISHED");
+    const trigger = reply.json["request-id"];
+    const { json } = await api.call("GET", `/v1/jobs/${jobId}/savepoints/${trigger}`);
+    equal([json.status.id, json.operation.location], ["COMPLETED", trigger]);
+    equal((await rowsWhen(api, "/v1/tables/drained/rows?order=account", 2)).json.rows.length, 2);
+    const late = await api.call("POST", `/v1/jobs/${jobId}/stop`);
+    equal([late.status, late.json.code], [409, "job_not_running"]);
+    await api.close();
+  }),
+
   test("damaged, foreign and too large uploads are refused and nothing of them is kept", async (context) => {
     const api = await openApi(context, { savepointBytesMax: 100_000 });
     await withLog(api);
@@ -242,7 +265,7 @@ export const cases = [
     await withLog(api);
     const jobId = await post(api, countingJob("origin", "before"));
     for (const body of [
-      { "cancel-job": true },
+      { "cancel-job": "yes" },
       { "target-directory": "/tmp" },
       { formatType: "ODD" },
       { what: 1 },
