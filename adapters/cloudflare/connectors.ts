@@ -8,7 +8,7 @@ import type { LogStore } from "../../src/connectors/log_store.ts";
 import { printSink } from "../../src/connectors/print_sink.ts";
 import { tableSink } from "../../src/connectors/table_sink.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
-import { sinkInput, sinkInput, type SinkNode, type SourceNode } from "../../src/graph/plan.ts";
+import { sinkInput, type SinkNode, type SourceNode } from "../../src/graph/plan.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 
 export function workerConnectors(platform: Platform, logs: LogStore): ConnectorFactory {
