@@ -16,6 +16,7 @@ import { localConnectors } from "./connectors.ts";
 import { openLog, terminal } from "./log_sink.ts";
 import type { StoreOptions } from "./open_store.ts";
 import { type LocalPlatform, openLocalPlatform } from "./platform.ts";
+import { serverAddress } from "./store_address.ts";
 import { ThreadTasks } from "./threads/thread_tasks.ts";
 
 export interface DeploymentOptions extends StoreOptions {
@@ -36,6 +37,8 @@ export interface DeploymentOptions extends StoreOptions {
 
 export interface Deployment {
   readonly directory: string;
+  /** Where the store is, for people: the directory, or a server's address. */
+  readonly store: string;
   readonly platform: LocalPlatform;
   readonly engine: Engine;
   readonly logs: SqlLogDirectory;
@@ -78,7 +81,8 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
       await platform.close();
       log.close();
     };
-    return { directory, platform, engine, logs, jobs: engineGateway(engine), close };
+    const store = options.store === undefined ? directory : serverAddress(options.store.url);
+    return { directory, store, platform, engine, logs, jobs: engineGateway(engine), close };
   } catch (error) {
     log.close();
     throw error;

@@ -11,11 +11,13 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { silentLog } from "../../adapters/local/log_sink.ts";
 import { LibsqlServerDatabase, type LibsqlServerOptions } from "../../adapters/local/libsql_server.ts";
+import { systemClock, systemEntropy, systemTimers, systemYield } from "../../adapters/local/machine.ts";
 import { openStore, type SharedStore } from "../../adapters/local/open_store.ts";
 import { utf8 } from "../../src/base/bytes.ts";
 import { MillraceError } from "../../src/base/errors.ts";
 import { rootPath } from "../../tools/process.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
+import { createLog, openLogs, readTexts, reopen, texts } from "../support/logs.ts";
 import { runtimeCommands } from "../support/server_process.ts";
 import { freePort, type Sqld, startSqld } from "../support/sqld.ts";
 
@@ -41,6 +43,8 @@ async function open(options: Partial<LibsqlServerOptions> = {}): Promise<LibsqlS
   opened.push(database);
   return database;
 }
+
+const machinePorts = { clock: systemClock, timers: systemTimers, yield: systemYield, entropy: systemEntropy };
 
 async function refusal(run: Promise<unknown>): Promise<MillraceError> {
   const error = await run.then(
@@ -68,18 +72,23 @@ async function seenBroken(breakIt: () => unknown): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-const TOPICS = "stores,platform_sql,lease";
-for (const [runtime, [name, ...args]] of Object.entries(runtimeCommands)) {
-  test(`the shared cases hold over a libSQL server on ${runtime}`, async () => {
-    const command = join(rootPath, "node_modules", ".bin", name as string);
-    const all = [...args, join(rootPath, "tests/integration/shared_cases_main.ts"), TOPICS];
-    const text = await new Promise<string>((resolve) => {
-      execFile(command, all, { cwd: rootPath, timeout: 100_000 }, (_error, out, err) => resolve(`${err}\n${out}`));
-    });
-    const last = text.trim().split("\n").at(-1) ?? "";
-    assert.match(last, /^\{"passed":[1-9]\d*,"failures":\[\]\}$/, text.slice(-4000));
+async function sharedCases(runtime: keyof typeof runtimeCommands, topics: string): Promise<void> {
+  const [name = "", ...args] = runtimeCommands[runtime];
+  const command = join(rootPath, "node_modules", ".bin", name);
+  const all = [...args, join(rootPath, "tests/integration/shared_cases_main.ts"), topics];
+  const text = await new Promise<string>((resolve) => {
+    execFile(command, all, { cwd: rootPath, timeout: 115_000 }, (_error, out, err) => resolve(`${err}\n${out}`));
   });
+  assert.match(text.trim().split("\n").at(-1) ?? "", /^\{"passed":[1-9]\d*,"failures":\[\]\}$/, text.slice(-4000));
 }
+
+for (const runtime of ["node", "deno", "bun"] as const) {
+  test(`the shared cases of stores and leases hold over a libSQL server on ${runtime}`, () =>
+    sharedCases(runtime, "stores,platform_sql,lease"));
+}
+test("the shared cases of logs hold over a libSQL server", () => sharedCases("node", "log_core"));
+test("the shared cases of sinks and of recovery hold over a libSQL server", () =>
+  sharedCases("node", "sinks,engine_recovery"));
 
 test("a server that nobody listens at is unreachable, after as long as it is tried", async () => {
   const port = await freePort();
@@ -202,6 +211,28 @@ test("reads, and changes that were never sent, outlast a server that is away for
   await change;
   assert.deepEqual(await question, [[1]], "calls keep their order");
   assert.equal(await count(), 1);
+});
+
+test("two processes append to one log on the server, and no record is lost, doubled or out of its writer's order", async () => {
+  const writers = await Promise.all([open(), open()]);
+  const directories = writers.map((database) => openLogs({ ...machinePorts, database }));
+  await Promise.all(directories.map((directory) => createLog(directory, "shared")));
+  const numbers = Array.from({ length: 30 }, (_none, index) => index);
+  await Promise.all(
+    directories.map(async (directory, writer) => {
+      const own = await directory.open("shared", false);
+      for (const number of numbers) await own?.append(texts(`${writer}/${number}`));
+    }),
+  );
+  const found = await readTexts(await reopen({ ...machinePorts, database: await open() }, "shared"));
+  assert.equal(found.length, 60);
+  for (const writer of [0, 1]) {
+    const own = found.filter((text) => text.startsWith(`${writer}/`));
+    assert.deepEqual(
+      own,
+      numbers.map((number) => `${writer}/${number}`),
+    );
+  }
 });
 
 test("what a server has answered is there after it was killed", async () => {

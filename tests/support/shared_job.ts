@@ -7,7 +7,7 @@ import type { SqlDatabase } from "../../src/platform/ports.ts";
 export const sharedJob: CrashJob = {
   source: "generator",
   seed: 11,
-  rows: 12_000,
+  rows: 9_000,
   keys: 100,
   ratePerSecond: 3_000,
   checkpointMs: 100,

@@ -21,6 +21,9 @@ export const EXIT = {
 /** What is about the place where the command runs, though the caller can mend it. */
 const ENVIRONMENT = new Set([
   "store_in_use",
+  "store_unauthorized",
+  "store_address_invalid",
+  "secret_missing",
   "port_taken",
   "port_not_permitted",
   "host_not_available",

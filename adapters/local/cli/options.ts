@@ -10,6 +10,11 @@ import type { DeploymentOptions } from "../deployment.ts";
 
 export interface StoreOptions {
   readonly directory: string;
+  readonly store?: string;
+  readonly storeToken?: string;
+  readonly blobs?: string;
+  readonly blobsKey?: string;
+  readonly blobsSecret?: string;
   readonly root: readonly string[];
   readonly batchRows?: number;
   readonly logLevel: LogLevel;
@@ -48,6 +53,14 @@ const existingDirectory = (text: string, before: readonly string[]): readonly st
 export const withStore = (command: Command): Command =>
   command
     .option("--directory <path>", "where the store lives", ".millrace")
+    .option("--store <url>", "a libSQL server that has the store and shares it with other processes")
+    .option(
+      "--store-token <reference>",
+      "where its token is: env:NAME or file:/path (default: env:MILLRACE_STORE_TOKEN)",
+    )
+    .option("--blobs <url>", "where large things are: file:///directory or s3://bucket/prefix?endpoint=https://host")
+    .option("--blobs-key <reference>", "where the id of the bucket's key is (default: env:AWS_ACCESS_KEY_ID)")
+    .option("--blobs-secret <reference>", "where its secret is (default: env:AWS_SECRET_ACCESS_KEY)")
     .option(
       "--root <path>",
       "a directory that jobs may read and write below, again for another (default: this one)",
@@ -78,5 +91,22 @@ export const deploymentOptions = (options: StoreOptions, more: Partial<Deploymen
   logLevel: options.logLevel,
   logToTerminal: options.logTerminal === true,
   ...(options.batchRows === undefined ? {} : { task: { batchRows: options.batchRows } }),
+  ...storesOf(options),
   ...more,
 });
+
+function storesOf(options: StoreOptions): Pick<DeploymentOptions, "store" | "blobs"> {
+  const { store, storeToken: token, blobs, blobsKey: accessKeyId, blobsSecret: secretAccessKey } = options;
+  return {
+    ...(store === undefined ? {} : { store: { url: store, ...(token === undefined ? {} : { token }) } }),
+    ...(blobs === undefined
+      ? {}
+      : {
+          blobs: {
+            url: blobs,
+            ...(accessKeyId === undefined ? {} : { accessKeyId }),
+            ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
+          },
+        }),
+  };
+}

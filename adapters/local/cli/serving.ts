@@ -66,7 +66,7 @@ export function announce({ deployment, server }: Serving, json: boolean): void {
   }
   const lines = [
     `Millrace ${millraceVersion()} on ${runtime}`,
-    `  store  ${directory}`,
+    `  store  ${deployment.store}`,
     `  REST   ${url}`,
     `  token  ${token}  (kept in ${tokenPath})`,
   ];
