@@ -81,4 +81,10 @@ export const promises: readonly Promised[] = [
     bar: "windowed flights from NDJSON in 8 splits at parallelism 2 on two cores: at least 0.85 of what two independent copies of the job reach together, equal to DuckDB; 50 M rows/s of three columns from task to task",
     onlyProduction: NOTHING,
   },
+  {
+    id: "2.7",
+    promise: "A sink that cannot keep up slows its source down, and nothing else.",
+    bar: "a source that always has more and a sink of ten batches of 4,096 rows a minute, for 10 minutes: resident memory grows at most 10 %, checkpoints keep completing",
+    onlyProduction: "the memory of an isolate that several Durable Objects share",
+  },
 ];

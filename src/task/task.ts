@@ -38,7 +38,7 @@ export const defaultTaskOptions: TaskOptions = {
   compaction: defaultCompaction,
 };
 
-/** Staged output beyond this asks for a checkpoint; twice as much, committed or not, stops processing. */
+/** Output of so many bytes asks for a checkpoint; twice as much that is not committed yet stops processing. */
 const STAGED_BYTES_SOFT = 16 * 1024 * 1024;
 /** How long rows are processed before collected output leaves and other work of the process gets its turn. */
 const SLICE_MS = 5;
@@ -278,15 +278,18 @@ export class Task {
     this.#report({ kind: "input_ended" });
   }
 
+  /**
+   * Too much output waits for its commit. A checkpoint is asked for where it helps: it turns what is not staged yet
+   * into committables, but it does not make a slow target faster.
+   */
   #overStaged(): boolean {
-    let bytes = this.#committer.bytes;
-    for (const writer of this.#chain.writers.values()) bytes += writer.stagedBytes;
-    if (bytes < STAGED_BYTES_SOFT) return false;
-    if (!this.#wanted) {
+    let written = 0;
+    for (const writer of this.#chain.writers.values()) written += writer.stagedBytes;
+    if (written >= STAGED_BYTES_SOFT && !this.#wanted) {
       this.#wanted = true;
       this.#report({ kind: "checkpoint_wanted" });
     }
-    return bytes >= 2 * STAGED_BYTES_SOFT;
+    return written + this.#committer.bytes >= 2 * STAGED_BYTES_SOFT;
   }
 
   /** Lets operators act whose wall time has come. */
