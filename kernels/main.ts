@@ -41,3 +41,9 @@ export {
   mr_running_gather_begin, mr_running_gather_next, mr_running_gather_all, mr_running_all_next, mr_running_completed,
   mr_running_restore,
 } from "./running/gather";
+export { mr_top_create, mr_top_add_key, mr_top_add_column, mr_top_free, mr_top_rows, mr_top_state_bytes } from "./top/create";
+export { mr_top_update } from "./top/update";
+export { mr_top_emit } from "./top/emit";
+export {
+  mr_top_gather_begin, mr_top_gather_next, mr_top_gather_all, mr_top_all_next, mr_top_completed, mr_top_restore,
+} from "./top/gather";

@@ -51,7 +51,7 @@ export function mr_running_gather_begin(run: u32, afterEpoch: u32): void {
 }
 
 /** The column of key groups, of the entries in OUT_ENTRIES. */
-function writeKeyGroups(table: usize, batch: usize, rows: u32): void {
+export function writeKeyGroups(table: usize, batch: usize, rows: u32): void {
   const column = columnAt(batch, 0);
   const groups = <usize>load<u32>(column, COLUMN_DATA);
   store<u32>(column, 0, COLUMN_VALIDITY);

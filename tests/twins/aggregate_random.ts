@@ -53,7 +53,15 @@ function randomPlan(random: Prng, kernel: KernelInstance): UpdatingPlan {
       const output = new BatchRegion(kernel, table.outputSchema, outputRows);
       const context = { epoch, countLate: () => undefined };
       const operator = new AggregateOperator({ table, output, next: [next], context });
-      return { operator, state: table, output, free: () => table.free() };
+      return {
+        operator,
+        state: table,
+        output,
+        free: () => {
+          table.free();
+          output.free();
+        },
+      };
     },
   };
 }

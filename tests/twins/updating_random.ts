@@ -30,6 +30,7 @@ export interface UpdatingSubtask {
   readonly operator: Receiver;
   readonly state: KeyedState;
   readonly output: BatchRegion;
+  /** All of it, the output too, but not the input. */
   free(): void;
 }
 
@@ -100,7 +101,6 @@ export class UpdatingLife {
     for (const one of this.#running) {
       one.free();
       one.input.free();
-      one.output.free();
     }
     this.#running = [];
   }
@@ -131,7 +131,8 @@ export class UpdatingLife {
   }
 
   #batch(): void {
-    const count = this.#random.below(this.#plan.capacity + 1);
+    const { capacity } = this.#plan;
+    const count = this.#random.below((this.#random.chance(0.2) ? capacity : Math.min(capacity, 300)) + 1);
     const back = this.#plan.updating ? this.#random.pick([0.1, 0.5, 0.9]) : 0;
     const changes: { row: readonly Value[]; weight: number }[] = [];
     for (let index = 0; index < count; index++) {
