@@ -58,12 +58,7 @@ export class BatchRegion {
   readonly #ownsColumns: boolean;
 
   /** @param columns `borrowed`: only the descriptor is this region's own (BorrowedRegion). */
-  constructor(
-    kernel: KernelInstance,
-    schema: Schema,
-    capacity = BATCH_ROWS_MAX,
-    columns: "own" | "borrowed" = "own",
-  ) {
+  constructor(kernel: KernelInstance, schema: Schema, capacity = BATCH_ROWS_MAX, columns: "own" | "borrowed" = "own") {
     this.kernel = kernel;
     this.schema = schema;
     this.capacity = capacity;

@@ -9,8 +9,8 @@
 import { assert, present } from "../base/assert.ts";
 import { type MillraceError, userError } from "../base/errors.ts";
 import { type Field, field, type Schema } from "../batch/schema.ts";
+import { KEY_COLUMNS_MAX, keyKindOf } from "../kernel/key_kind.ts";
 import type { KeyGroupRange } from "../keygroup/key_group.ts";
-import { KEY_COLUMNS_MAX, keyKindOf } from "./window_plan.ts";
 
 export interface TopOrder {
   /** Index of the column in the input. */

@@ -134,11 +134,10 @@ export class TopTable {
   }
 
   #results(emit: () => void): void {
-    const { resultSchema, positions } = this.#plan;
+    const { positions } = this.#plan;
     const result = this.#result;
     result.useWeights(true);
     while (this.#kernels.mr_top_emit(this.#table, result.address, result.capacity) !== 0) {
-      assert(resultSchema.length === positions.length, "every column of the result is one of the output");
       this.#borrowed.borrow(result, positions);
       emit();
     }

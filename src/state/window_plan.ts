@@ -45,7 +45,14 @@ export interface WindowTableConfig {
 
 /** Codes of kernels/table/layout.ts. */
 export const foldFlag = { sum: 1, min: 2, max: 4, float: 8, nullable: 16 } as const;
-export const operation = { copy: 0, count: 1, orderedFloat: 2, sumFloat: 3, averageInteger: 4, averageFloat: 5 } as const;
+export const operation = {
+  copy: 0,
+  count: 1,
+  orderedFloat: 2,
+  sumFloat: 3,
+  averageInteger: 4,
+  averageFloat: 5,
+} as const;
 
 /** Length of the kernels' list. */
 export const AGGREGATES_MAX = 128;

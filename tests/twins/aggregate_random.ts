@@ -45,7 +45,7 @@ function randomPlan(random: Prng, kernel: KernelInstance): UpdatingPlan {
     keys,
     updating,
     maxParallelism,
-    capacity: random.pick([1, 7, 7, 64, 64, 600, 4096]),
+    capacity: random.pick([1, 7, 7, 7, 64, 64, 64, 64, 600, 4096]),
     row: (from) => schema.map((one, column) => randomCell(from, one, keys.includes(column) ? keyCount : 100)),
     twin: new AggregateTwin(schema, config),
     subtask: (uid, input, keyGroups, next, epoch) => {
@@ -67,7 +67,7 @@ function randomPlan(random: Prng, kernel: KernelInstance): UpdatingPlan {
 }
 
 /** What went wrong, if anything. */
-export function runAggregateSequence(kernels: WebAssembly.Module, seed: number, steps = 25): string | undefined {
+export function runAggregateSequence(kernels: WebAssembly.Module, seed: number, steps = 20): string | undefined {
   try {
     const random = seededPrng(seed);
     const kernel = new KernelInstance(kernels, BUDGET_BYTES);

@@ -37,7 +37,7 @@ const empty = (): Accumulator => ({
 export class AggregateTwin {
   readonly #schema: Schema;
   readonly #config: RunningTableConfig;
-  #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(schema: Schema, config: RunningTableConfig) {
     this.#schema = schema;
@@ -46,7 +46,10 @@ export class AggregateTwin {
 
   clone(): AggregateTwin {
     const copy = new AggregateTwin(this.#schema, this.#config);
-    copy.#entries = structuredClone(this.#entries);
+    for (const [name, { key, rows, accumulators }] of this.#entries) {
+      const copies = accumulators.map((one) => ({ ...one, unusual: new Map(one.unusual) }));
+      copy.#entries.set(name, { key, rows, accumulators: copies });
+    }
     return copy;
   }
 

@@ -31,7 +31,7 @@ function compareValues(left: Value, right: Value): number {
 export class TopTwin {
   readonly #schema: Schema;
   readonly #config: TopTableConfig;
-  #keys = new Map<string, Map<string, Kept>>();
+  readonly #keys = new Map<string, Map<string, Kept>>();
 
   constructor(schema: Schema, config: TopTableConfig) {
     this.#schema = schema;
@@ -40,7 +40,9 @@ export class TopTwin {
 
   clone(): TopTwin {
     const copy = new TopTwin(this.#schema, this.#config);
-    copy.#keys = structuredClone(this.#keys);
+    for (const [key, kept] of this.#keys) {
+      copy.#keys.set(key, new Map([...kept].map(([name, one]) => [name, { ...one }])));
+    }
     return copy;
   }
 

@@ -44,7 +44,13 @@ export interface UpdatingPlan {
   readonly row: (random: Prng) => Value[];
   readonly twin: UpdatingTwin;
   /** `next` is told of every batch of output; `epoch` is that of the changes. */
-  readonly subtask: (uid: OperatorUid, input: BatchRegion, keyGroups: KeyGroupRange, next: Receiver, epoch: () => number) => UpdatingSubtask;
+  readonly subtask: (
+    uid: OperatorUid,
+    input: BatchRegion,
+    keyGroups: KeyGroupRange,
+    next: Receiver,
+    epoch: () => number,
+  ) => UpdatingSubtask;
 }
 
 interface Checkpoint {
@@ -132,7 +138,7 @@ export class UpdatingLife {
 
   #batch(): void {
     const { capacity } = this.#plan;
-    const count = this.#random.below((this.#random.chance(0.2) ? capacity : Math.min(capacity, 300)) + 1);
+    const count = this.#random.below((this.#random.chance(0.1) ? capacity : Math.min(capacity, 150)) + 1);
     const back = this.#plan.updating ? this.#random.pick([0.1, 0.5, 0.9]) : 0;
     const changes: { row: readonly Value[]; weight: number }[] = [];
     for (let index = 0; index < count; index++) {
