@@ -20,7 +20,6 @@ import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KeyGroupRange } from "../keygroup/key_group.ts";
 import type { KeyRecord, ProcessCall, TimerEntry } from "../state/process_records.ts";
 import type { StateDeclaration } from "../state/process_states.ts";
-import { encodeStateValue } from "../state/state_text.ts";
 import { WATERMARK_MAX, WATERMARK_MIN } from "../time/window.ts";
 import type { KeyedState, TimedOperator } from "./keyed_state.ts";
 import type { OperatorContext, Receiver } from "./operator.ts";
@@ -121,6 +120,7 @@ export class ProcessOperator implements TimedOperator {
       outputs: this.#outputs,
       params: wiring.params,
       eventTime,
+      takesTimers: wiring.function.hooks.onTimer !== undefined,
       nowMs: () => wiring.nowMs(),
     });
     const { uid, function: its } = wiring;
@@ -202,8 +202,7 @@ export class ProcessOperator implements TimedOperator {
       const watermark = reader.watermark(row);
       const key = reader.key(row, keys);
       if (time >= watermark) {
-        const text = encodeStateValue(reader.values(row), "a row that waits for event time");
-        waiting.add(key, time, input, text, this.#call.epoch);
+        waiting.add(key, time, input, reader.values(row), this.#call.epoch);
         continue;
       }
       late++;

@@ -3,10 +3,9 @@
 import { AssertionError } from "../base/assert.ts";
 import { MillraceError, userError } from "../base/errors.ts";
 import type { OperatorUid } from "../base/ids.ts";
-import type { Value } from "../batch/record_batch.ts";
 import type { ProcessFunction } from "../job/process_function.ts";
 import type { KeyRecord, ProcessCall, TimerEntry, WaitingRow } from "../state/process_records.ts";
-import { decodeStateValue } from "../state/state_text.ts";
+import { textOfKey } from "../state/process_keys.ts";
 import type { CallContext, CallFacts } from "./process_context.ts";
 import type { PlainRow, RowReader } from "./process_rows.ts";
 
@@ -66,11 +65,12 @@ export class FunctionCaller {
   }
 
   waiting(row: WaitingRow): void {
-    const { key, time, input, text } = row;
-    const values = decodeStateValue(text, `operator ${this.#wiring.uid}, waiting rows`) as readonly Value[];
+    const { key, time, input, values } = row;
+    const { readers, uid } = this.#wiring;
+    const object = (readers[input] as RowReader).rowOf(values, `operator ${uid}, waiting rows`);
     this.#begin(key, time, time, time);
     try {
-      checkSynchronous(this.#hook(input, (this.#wiring.readers[input] as RowReader).rowOf(values)));
+      checkSynchronous(this.#hook(input, object));
     } catch (thrown) {
       throw this.#failure(thrown, hookNames[input] as string, this.#placeOf(input, undefined, time));
     } finally {
@@ -121,7 +121,7 @@ export class FunctionCaller {
     if (thrown instanceof AssertionError) return thrown;
     const { uid } = this.#wiring;
     const where = `operator ${uid}, function ${this.#wiring.function.name}`;
-    const circumstances = `in ${hook}, key ${this.#wiring.call.key.text}, ${place}`;
+    const circumstances = `in ${hook}, key ${textOfKey(this.#wiring.call.key.values)}, ${place}`;
     if (thrown instanceof MillraceError) {
       const { code, fault, retry, message } = thrown;
       return new MillraceError({ code, fault, retry, where, message: `${message} (${circumstances})`, cause: thrown });

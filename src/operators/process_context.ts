@@ -33,6 +33,8 @@ export interface ContextWiring {
   readonly params: PlainData;
   /** All inputs have event time. */
   readonly eventTime: boolean;
+  /** The function has something to call when a timer is due. */
+  readonly takesTimers: boolean;
   nowMs(): number;
 }
 
@@ -102,10 +104,11 @@ export class CallContext implements ProcessContext<Columns, Readonly<Record<stri
   }
 
   #set(kind: TimerKind, given: bigint | number): void {
-    const { call, facts, timers, eventTime } = this.#wiring;
+    const { call, facts, timers, eventTime, takesTimers } = this.#wiring;
     checkOpen(call);
     this.#refuseLate("timers");
     const time = timeOf(given);
+    if (!takesTimers) throw userError("process_timer_invalid", "", "the function sets a timer and has no onTimer");
     if (kind === "event" && !eventTime) {
       const message = "an event-time timer needs event time on every input; declare it at the sources";
       throw userError("process_timer_invalid", "", message);

@@ -1,6 +1,7 @@
 // Rows on their way into a process function: columns of a region to plain objects.
 
 import { assert } from "../base/assert.ts";
+import { corruptionError } from "../base/errors.ts";
 import { columnValues } from "../batch/column_values.ts";
 import type { Column, Value } from "../batch/record_batch.ts";
 import { columnIndex, type Schema } from "../batch/schema.ts";
@@ -85,8 +86,16 @@ export class RowReader {
     return object;
   }
 
-  rowOf(values: readonly Value[]): PlainRow {
-    return Object.fromEntries(this.#names.map((name, index) => [name, values[index] as Value]));
+  /** A row whose values were kept. */
+  rowOf(values: readonly Value[], where: string): PlainRow {
+    const names = this.#names;
+    if (values.length !== names.length) {
+      const message = `a row that waits has ${values.length} columns; the function reads ${names.length} now`;
+      throw corruptionError("state_schema_mismatch", where, message);
+    }
+    const object: PlainRow = {};
+    for (let index = 0; index < names.length; index++) object[names[index] as string] = values[index] as Value;
+    return object;
   }
 }
 

@@ -33,13 +33,13 @@ export class ProcessKeys {
 
   /** The record of a key of one column. */
   ofValue(value: Value): KeyRecord {
-    return this.#held.get(value) ?? this.#record([value], undefined);
+    return this.#held.get(value) ?? newRecord("", [value]);
   }
 
   /** The record of a key of several columns. */
   ofValues(values: readonly Value[]): KeyRecord {
     const text = textOfKey(values);
-    return this.#held.get(text) ?? this.#record(values, text);
+    return this.#held.get(text) ?? newRecord(text, values);
   }
 
   /** The key of a stored row; undefined where another task owns its key group. */
@@ -53,26 +53,15 @@ export class ProcessKeys {
     throw corruptionError("state_invalid", where, message);
   }
 
-  #record(given: readonly Value[], itsText: string | undefined): KeyRecord {
-    const text = itsText ?? textOfKey(given);
-    // Text of a row may be a piece of its batch's text, which it would keep in memory as long as the key is held.
-    const values = given.some((value) => typeof value === "string") ? valuesOfKey(text, this.types, "") : given;
-    const nothing = { slots: [], eventTimers: undefined, processingTimers: undefined, waiting: undefined };
-    return { text, values, keyGroup: -1, uses: 0, ...nothing };
-  }
-
-  /** Of a record that may not be held yet. */
-  keyGroupOf(key: KeyRecord): number {
+  hold(key: KeyRecord): void {
+    if (key.uses++ > 0) return;
+    if (key.text === "") key.text = textOfKey(key.values);
     if (key.keyGroup < 0) {
       key.keyGroup = keyGroupOfValues(key.values, this.#maxParallelism);
       assert(inRange(this.range, key.keyGroup), "rows reach the task that owns their key group");
+      key.values = key.values.map(apart);
     }
-    return key.keyGroup;
-  }
-
-  hold(key: KeyRecord): void {
-    this.keyGroupOf(key);
-    if (key.uses++ === 0) this.#held.set(this.#nameOf(key), key);
+    this.#held.set(this.#nameOf(key), key);
   }
 
   release(key: KeyRecord): void {
@@ -88,6 +77,21 @@ export class ProcessKeys {
     return this.#held.values();
   }
 }
+
+const newRecord = (text: string, values: readonly Value[]): KeyRecord => ({
+  text,
+  values,
+  keyGroup: -1,
+  uses: 0,
+  slots: [],
+  eventTimers: undefined,
+  processingTimers: undefined,
+  waiting: undefined,
+});
+
+/** Text of a row may be a piece of its batch's text, which it would keep in memory for as long as the key is held. */
+const apart = (value: Value): Value =>
+  typeof value === "string" ? (JSON.parse(JSON.stringify(value)) as string) : value;
 
 /** Key group, then the text's bytes: an order that no parallelism and no restart changes. */
 export const compareKeys = (left: KeyRecord, right: KeyRecord): number =>

@@ -4,8 +4,9 @@ import type { Value } from "../batch/record_batch.ts";
 import type { Journaled } from "./change_journal.ts";
 
 export interface KeyRecord {
-  readonly text: string;
-  readonly values: readonly Value[];
+  /** "" until something of a key of one column is kept. */
+  text: string;
+  values: readonly Value[];
   /** -1 until something of the key is kept. */
   keyGroup: number;
   /** Entries, timers and waiting rows that refer to it. */
@@ -59,8 +60,11 @@ export interface WaitingRow extends Journaled {
   readonly time: bigint;
   /** The input that it came from. */
   readonly input: number;
-  /** Its values as an encoded list. */
-  readonly text: string;
+  /** Of the columns that the function reads. */
+  readonly values: readonly Value[];
+  /** The values as an encoded list; undefined until somebody asks. */
+  text: string | undefined;
+  readonly bytes: number;
 }
 
 /** What the call of a function that is under way works on: one object, changed from call to call. */

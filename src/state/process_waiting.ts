@@ -22,6 +22,7 @@ import { ChangeJournal } from "./change_journal.ts";
 import { compareKeys, type ProcessKeys } from "./process_keys.ts";
 import type { KeyRecord, WaitingRow } from "./process_records.ts";
 import { batchesOfRows, rowsOfBatch } from "./state_rows.ts";
+import { decodeStateValue, encodeRow } from "./state_text.ts";
 
 const schema: Schema = [
   field("key_group", "i64"),
@@ -37,7 +38,7 @@ const ROW_BYTES = 56;
 function comesFirst(left: WaitingRow, right: WaitingRow): boolean {
   if (left.time !== right.time) return left.time < right.time;
   const order = compareKeys(left.key, right.key) || left.input - right.input;
-  return (order || compareText(left.text, right.text)) < 0;
+  return (order || compareText(textOf(left), textOf(right))) < 0;
 }
 
 export class ProcessWaiting {
@@ -75,20 +76,35 @@ export class ProcessWaiting {
     }
   }
 
-  add(key: KeyRecord, time: bigint, input: number, text: string, epoch: number): void {
-    this.#journal.changed(this.#add(key, key.waiting?.next ?? 0, time, input, text, epoch), epoch);
+  add(key: KeyRecord, time: bigint, input: number, values: readonly Value[], epoch: number): void {
+    const row = this.#add(key, { number: key.waiting?.next ?? 0, time, input, values, text: undefined }, epoch);
+    this.#journal.changed(row, epoch);
   }
 
-  #add(key: KeyRecord, number: number, time: bigint, input: number, text: string, bornEpoch: number): WaitingRow {
+  #add(key: KeyRecord, what: WhatWaits, bornEpoch: number): WaitingRow {
     this.#keys.hold(key);
-    const journaled = { keyGroup: key.keyGroup, bornEpoch, changedEpoch: -1, live: true };
-    const row: WaitingRow = { key, number, time, input, text, ...journaled };
+    const { number, time, input, values, text } = what;
+    const { keyGroup } = key;
+    const bytes = bytesOf(key, values);
+    const row: WaitingRow = {
+      key,
+      keyGroup,
+      number,
+      time,
+      input,
+      values,
+      text,
+      bytes,
+      bornEpoch,
+      changedEpoch: -1,
+      live: true,
+    };
     key.waiting ??= { rows: new Map(), next: 0 };
     key.waiting.rows.set(number, row);
     key.waiting.next = Math.max(key.waiting.next, number + 1);
     this.#heap.push(row);
     this.#entryCount++;
-    this.#stateBytes += bytesOf(row);
+    this.#stateBytes += bytes;
     return row;
   }
 
@@ -103,7 +119,7 @@ export class ProcessWaiting {
     if (key.waiting?.rows.size === 0) key.waiting = undefined;
     row.live = false;
     this.#entryCount--;
-    this.#stateBytes -= bytesOf(row);
+    this.#stateBytes -= row.bytes;
     this.#keys.release(key);
   }
 
@@ -139,7 +155,7 @@ export class ProcessWaiting {
       if (key === undefined) continue;
       const known = key.waiting?.rows.get(Number(number));
       if (known !== undefined) this.#forget(known);
-      if (live) this.#add(key, Number(number), time, Number(input), text, 0);
+      if (live) this.#add(key, { number: Number(number), time, input: Number(input), ...restored(text, where) }, 0);
     }
   }
 
@@ -148,13 +164,24 @@ export class ProcessWaiting {
   }
 }
 
-const bytesOf = ({ key, text }: WaitingRow): number => ROW_BYTES + key.text.length + text.length;
+type WhatWaits = Pick<WaitingRow, "number" | "time" | "input" | "values" | "text">;
 
-const cellsOf = ({ key, number, time, input, text }: WaitingRow): Value[] => [
-  BigInt(key.keyGroup),
-  key.text,
-  BigInt(number),
-  time,
-  BigInt(input),
-  text,
+function restored(text: string, where: string): Pick<WaitingRow, "values" | "text"> {
+  const values = decodeStateValue(text, where);
+  if (Array.isArray(values)) return { values: values as Value[], text };
+  throw corruptionError("state_invalid", where, "a state row holds a waiting row that is no list of values");
+}
+
+const textOf = (row: WaitingRow): string => (row.text ??= encodeRow(row.values));
+
+const bytesOf = (key: KeyRecord, values: readonly Value[]): number =>
+  values.reduce<number>((sum, one) => sum + (typeof one === "string" ? one.length : 8), ROW_BYTES + key.text.length);
+
+const cellsOf = (row: WaitingRow): Value[] => [
+  BigInt(row.keyGroup),
+  row.key.text,
+  BigInt(row.number),
+  row.time,
+  BigInt(row.input),
+  textOf(row),
 ];

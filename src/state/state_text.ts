@@ -24,11 +24,43 @@ export const STATE_VALUE_CHARACTERS_MAX = 1024 * 1024;
 
 /** @param what the place of the value, for errors: `state "seen"`. */
 export function encodeStateValue(value: unknown, what: string): string {
-  const text = encode(value, what, 0);
+  // The engine's own encoder is several times as fast, where it loses nothing.
+  const text = isJson(value, 0) ? JSON.stringify(value) : encode(value, what, 0);
   if (text.length <= STATE_VALUE_CHARACTERS_MAX) return text;
   const limit = `a value takes at most ${STATE_VALUE_CHARACTERS_MAX}; keep many small ones in a list or map state`;
   throw userError("state_value_too_long", "", `${what}: the value takes ${text.length} characters as text; ${limit}`);
 }
+
+function isJson(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case "object":
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (depth === JSON_DEPTH_MAX) return false;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) if (!isJson(value[index], depth + 1)) return false;
+    return true;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  const object = value as Readonly<Record<string, unknown>>;
+  for (const name of Object.keys(object)) {
+    if (name.startsWith("$") || !isJson(object[name], depth + 1)) return false;
+  }
+  return true;
+}
+
+/** A row of values, which need no check. */
+export const encodeRow = (values: readonly StateValue[]): string =>
+  isJson(values, 0) ? JSON.stringify(values) : encodeList(values, "a row", 0);
 
 function encode(value: unknown, what: string, depth: number): string {
   switch (typeof value) {
@@ -89,20 +121,32 @@ export function decodeStateValue(text: string, what: string): StateValue {
   return (text.includes('"$') ? decode(parsed, what, 0) : parsed) as StateValue;
 }
 
+/** What was parsed belongs to nobody else: it is changed in place. */
 function decode(value: unknown, what: string, depth: number): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (depth > JSON_DEPTH_MAX) throw corruptionError("state_invalid", what, "a state row holds a value nested too deep");
-  if (Array.isArray(value)) return value.map((one) => decode(one, what, depth + 1));
-  const members = Object.entries(value);
-  const [first] = members;
-  if (first?.[0].startsWith("$") && !first[0].startsWith("$$")) {
-    return decodeSpecial(first[0], first[1], members.length, what);
+  if (Array.isArray(value)) {
+    value.forEach((one, index) => {
+      value[index] = decode(one, what, depth + 1);
+    });
+    return value;
   }
-  // Not by assignment, which would take a member called __proto__ for the prototype.
-  return Object.fromEntries(
-    members.map(([name, one]) => [name.startsWith("$$") ? name.slice(1) : name, decode(one, what, depth + 1)]),
-  );
+  const object = value as Record<string, unknown>;
+  const names = Object.keys(object);
+  const [first] = names;
+  if (first?.startsWith("$") && !first.startsWith("$$")) return decodeSpecial(first, object[first], names.length, what);
+  for (const name of names) {
+    const one = object[name];
+    if (typeof one !== "object" || one === null) continue;
+    const decoded = decode(one, what, depth + 1);
+    // Assigning to a member called __proto__ would change the prototype.
+    if (decoded !== one) Object.defineProperty(object, name, { value: decoded });
+  }
+  return names.some((name) => name.startsWith("$$")) ? unescaped(object) : object;
 }
+
+const unescaped = (object: object): unknown =>
+  Object.fromEntries(Object.entries(object).map(([name, one]) => [name.startsWith("$$") ? name.slice(1) : name, one]));
 
 const specialNumbers: ReadonlyMap<string, number> = new Map([
   ["NaN", Number.NaN],

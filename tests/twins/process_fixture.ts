@@ -26,6 +26,7 @@ export interface FixtureOptions {
   readonly maxParallelism?: number;
   readonly keyGroups?: KeyGroupRange;
   readonly budgetBytes?: number;
+  readonly inputRows?: number;
   readonly outputRows?: number;
   readonly epoch?: () => number;
   readonly nowMs?: () => number;
@@ -49,7 +50,10 @@ export class ProcessFixture {
 
   constructor(kernel: KernelInstance, its: ProcessFunction, options: FixtureOptions) {
     const { inputs, params = null, maxParallelism = 128, outputRows = 50 } = options;
-    this.#inputs = inputs.map(({ schema }) => ({ schema, region: new BatchRegion(kernel, schema, 5000) }));
+    this.#inputs = inputs.map(({ schema }) => ({
+      schema,
+      region: new BatchRegion(kernel, schema, options.inputRows ?? 4096),
+    }));
     const output = new BatchRegion(kernel, its.output, outputRows);
     for (const name of its.sideOutputs.keys()) this.#sides.set(name, []);
     this.operator = new ProcessOperator({

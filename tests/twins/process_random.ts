@@ -133,7 +133,12 @@ class Life {
     this.#operators = Array.from({ length: parallelism }, (_, subtask) => {
       const keyGroups = rangeOfSubtask(maxParallelism, parallelism, subtask);
       const outputRows = this.#random.pick([1, 50]);
-      return new ProcessFixture(this.#kernel, this.#plan.function, { ...this.#options(), keyGroups, outputRows });
+      return new ProcessFixture(this.#kernel, this.#plan.function, {
+        ...this.#options(),
+        keyGroups,
+        outputRows,
+        inputRows: 64,
+      });
     });
   }
 

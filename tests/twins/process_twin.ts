@@ -287,9 +287,14 @@ const cellsOf = (row: unknown, columns: Schema): Value[] =>
 const firstBy = <Item>(items: readonly Item[], order: (left: Item, right: Item) => number): Item | undefined =>
   items.length === 0 ? undefined : items.reduce((first, one) => (order(one, first) < 0 ? one : first));
 
-/** As far as the order is defined: equal rows are interchangeable. Integers compare as texts, as what is stored does. */
+/** As far as the order is defined: equal rows are interchangeable. Values compare as the texts that are stored. */
 const compareRows = (left: Record<string, Value>, right: Record<string, Value>): number =>
-  compareBytes(Object.values(left).map(String).join(","), Object.values(right).map(String).join(","));
+  compareBytes(storedText(left), storedText(right));
+
+const storedText = (row: Record<string, Value>): string =>
+  Object.values(row)
+    .map((one) => `${String(one)}"`)
+    .join(",");
 
 function compareBytes(left: string, right: string): number {
   const a = [...new TextEncoder().encode(left)];

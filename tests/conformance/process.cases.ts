@@ -1,0 +1,526 @@
+// Process functions: calls, timers, order of event time, outputs, and what a function does wrong.
+
+import type { Value } from "../../src/batch/record_batch.ts";
+import { type DataType, field } from "../../src/batch/schema.ts";
+import {
+  defineProcessFunction,
+  type ProcessFunction,
+  ProcessFunctions,
+  valueState,
+} from "../../src/job/process_function.ts";
+import type { ProcessContext, Timer } from "../../src/job/process_types.ts";
+import { KernelInstance } from "../../src/kernel/instance.ts";
+import { keyGroupOfValues } from "../../src/keygroup/key_values.ts";
+import { type Case, test, type TestContext } from "../case.ts";
+import { equal, ok, rejects } from "../expect.ts";
+import { type FixtureOptions, LAST_WATERMARK, NO_WATERMARK, ProcessFixture } from "../twins/process_fixture.ts";
+
+const BUDGET_BYTES = 16 * 1024 * 1024;
+
+const columns = { key: "utf8", at: "timestamp", n: "i64" } as const;
+const output = { text: "utf8" } as const;
+const schema = Object.entries(columns).map(([name, type]) => field(name, type as DataType));
+const timed = { schema, keys: [0], time: 1 };
+const timeless = { schema, keys: [0] };
+
+type Context = ProcessContext<typeof output, Readonly<Record<string, never>>, Readonly<Record<string, never>>>;
+type Row = { readonly key: string; readonly at: bigint; readonly n: bigint };
+
+/** A function of one input from what it does. */
+const does = (
+  process: (row: Row, context: Context) => unknown,
+  onTimer: (timer: Timer, context: Context) => void = () => undefined,
+): ProcessFunction =>
+  defineProcessFunction({
+    name: "mine",
+    input: columns,
+    output,
+    process: (row, context) => void process(row, context),
+    onTimer,
+  });
+
+const write = (context: Pick<Context, "emit">, ...parts: unknown[]): void =>
+  context.emit({ text: parts.map(String).join(" ") });
+
+function fixture(context: TestContext, its: ProcessFunction, more: Partial<FixtureOptions> = {}): ProcessFixture {
+  return new ProcessFixture(new KernelInstance(context.kernels, BUDGET_BYTES), its, { inputs: [timed], ...more });
+}
+
+const texts = (of: ProcessFixture): Value[] => of.take().map((row) => row[0] as Value);
+
+/** Sets a timer where a row says when. */
+const timers = does(
+  (row, context) => context.setEventTimer(row.n),
+  (timer, context) => write(context, timer.kind, timer.time, context.key[0], context.timestamp, context.watermark),
+);
+
+/** Writes rows and timers in the order in which it is called. */
+const inOrder = defineProcessFunction({
+  name: "in_order",
+  order: "event_time",
+  input: columns,
+  secondInput: columns,
+  output,
+  sideOutputs: { late: { text: "utf8" } },
+  states: { calls: valueState<number>() },
+  process(row, context) {
+    const calls = (context.states.calls.get() ?? 0) + 1;
+    context.states.calls.put(calls);
+    if (row.n > 0n) context.setEventTimer(row.at + row.n);
+    write(context, row.key, calls, "first", row.at, row.n);
+  },
+  processSecond(row, context) {
+    write(context, row.key, context.states.calls.get(), "second", row.at, row.n);
+  },
+  onTimer(timer, context) {
+    write(context, context.key[0], context.states.calls.get(), "timer", timer.time);
+  },
+  onLate(row, context) {
+    context.sideOutput("late", { text: `${row.key} ${row.at} ${context.watermark}` });
+  },
+});
+
+export const cases: readonly Case[] = [
+  test("timers fire in the order of time, key group and key, before the watermark is passed on", (context) => {
+    const its = fixture(context, timers);
+    const keys = ["a", "b", "c", "d", "\ue000", "\u{1f600}", ""];
+    its.rows(keys.flatMap((key) => [30n, 20n, 25n].map((n) => [key, 1n, n])));
+    equal(its.take(), [], "before the watermark");
+    its.watermark(19n);
+    equal([texts(its), its.takePassedOn()], [[], [19n]], "before the first time");
+    its.watermark(25n);
+    const byGroup = [...keys].sort((left, right) => keyGroupOfValues([left], 128) - keyGroupOfValues([right], 128));
+    const fired = (time: bigint) => byGroup.map((key) => `event ${time} ${key} ${time} ${time}`);
+    equal(texts(its), [...fired(20n), ...fired(25n)], "at the watermark");
+    equal(its.takePassedOn(), [25n], "passed on");
+    its.watermark(LAST_WATERMARK);
+    equal(texts(its), fired(30n), "at the end of the input");
+    equal(its.entryCount, 0, "timers left");
+  }),
+
+  test("keys of one key group fire in the order of their bytes", (context) => {
+    const its = fixture(context, timers, { maxParallelism: 1 });
+    const keys = ["\u{1f600}", "b", "\ue000", "a", "", "ab", '"'];
+    its.rows(keys.map((key) => [key, 1n, 5n]));
+    its.watermark(5n);
+    const order = texts(its).map((text) => String(text).split(" ")[2]);
+    equal(
+      order,
+      ["", '\\"', "a", "ab", "b", "\ue000", "\u{1f600}"].map((key) => (key === '\\"' ? '"' : key)),
+      "keys",
+    );
+  }),
+
+  test("setting a timer twice calls once, deleting it or one that is not there calls never", (context) => {
+    const its = fixture(
+      context,
+      does(
+        (row, call) => {
+          for (const time of [10n, 10, 20n]) call.setEventTimer(time);
+          call.deleteEventTimer(row.n);
+          call.deleteEventTimer(row.n + 7n);
+          call.deleteProcessingTimer(10n);
+        },
+        (timer, call) => write(call, timer.time),
+      ),
+    );
+    its.rows([["a", 1n, 0n]]);
+    its.rows([["a", 1n, 20n]]);
+    its.watermark(LAST_WATERMARK);
+    equal(texts(its), ["10"], "calls");
+  }),
+
+  test("a timer for a time that has been reached calls as soon as the call that set it is over", (context) => {
+    const its = fixture(
+      context,
+      does(
+        (row, call) => {
+          call.setEventTimer(row.n);
+          write(call, "row", row.at);
+        },
+        (timer, call) => write(call, "timer", timer.time, call.watermark),
+      ),
+    );
+    its.watermark(50n);
+    its.rows(
+      [
+        ["a", 60n, 40n],
+        ["a", 61n, 55n],
+        ["b", 62n, 50n],
+      ],
+      [51n, 52n, 53n],
+    );
+    equal(texts(its), ["row 60", "timer 40 51", "row 61", "row 62", "timer 50 53"], "calls");
+    its.watermark(55n);
+    equal(texts(its), ["timer 55 55"], "the one that was still ahead");
+  }),
+
+  test("a timer may set later timers, which fire in their turn up to the watermark", (context) => {
+    const its = fixture(
+      context,
+      does(
+        (_row, call) => call.setEventTimer(10n),
+        (timer, call) => {
+          write(call, call.key[0], timer.time);
+          if (timer.time < 40n) call.setEventTimer(timer.time + 10n);
+        },
+      ),
+      { maxParallelism: 1 },
+    );
+    its.rows([
+      ["a", 1n, 0n],
+      ["b", 1n, 0n],
+    ]);
+    its.watermark(25n);
+    equal(texts(its), ["a 10", "b 10", "a 20", "b 20"], "up to the watermark");
+    its.watermark(LAST_WATERMARK);
+    equal(texts(its), ["a 30", "b 30", "a 40", "b 40"], "at the end");
+  }),
+
+  test("timers that never end are found out, at their own time and at the end of the input", async (context) => {
+    const same = fixture(
+      context,
+      does(
+        (_row, call) => call.setEventTimer(10n),
+        (timer, call) => call.setEventTimer(timer.time),
+      ),
+    );
+    same.rows([["a", 1n, 0n]]);
+    const error = await rejects(() => same.watermark(10n), "process_timer_invalid");
+    equal(error.where, "operator under test, function mine", "where");
+    ok(error.message.includes('in onTimer, key ["a"], the event-time timer of 10'), error.message);
+    const endless = fixture(
+      context,
+      does(
+        (_row, call) => call.setEventTimer(10n),
+        (timer, call) => call.setEventTimer(timer.time + 1n),
+      ),
+    );
+    endless.rows([["a", 1n, 0n]]);
+    endless.watermark(1000n);
+    await rejects(() => endless.watermark(LAST_WATERMARK), "process_timers_endless");
+  }),
+
+  test("a function is told in timers that the input has ended", (context) => {
+    const its = fixture(
+      context,
+      does(
+        (_row, call) => call.setEventTimer(10n),
+        (timer, call) => {
+          write(call, timer.time, call.inputEnded);
+          if (!call.inputEnded) call.setEventTimer(timer.time + 10n);
+        },
+      ),
+    );
+    its.rows([["a", 1n, 0n]]);
+    its.watermark(15n);
+    its.watermark(LAST_WATERMARK);
+    equal(texts(its), ["10 false", "20 true"], "calls");
+  }),
+
+  test("processing-time timers fire when it is their time of day, and say when that is", (context) => {
+    let nowMs = 100;
+    const its = fixture(
+      context,
+      does(
+        (row, call) => call.setProcessingTimer(call.processingTime + row.n),
+        (timer, call) => write(call, timer.kind, timer.time, call.key[0], call.timestamp),
+      ),
+      { inputs: [timeless], maxParallelism: 1, nowMs: () => nowMs },
+    );
+    equal(its.operator.wakeAtMs, undefined, "wake-up without timers");
+    its.rows([
+      ["b", 0n, 20n],
+      ["a", 0n, 20n],
+      ["a", 0n, 5n],
+    ]);
+    equal(its.operator.wakeAtMs, 105, "wake-up");
+    nowMs = 119;
+    its.operator.onTime(nowMs);
+    equal([texts(its), its.operator.wakeAtMs], [["processing 105 a 105"], 120], "the first");
+    its.watermark(LAST_WATERMARK);
+    equal(texts(its), [], "the end of the input is no time of day");
+    nowMs = 130;
+    its.operator.onTime(nowMs);
+    equal(
+      [texts(its), its.operator.wakeAtMs],
+      [["processing 120 a 120", "processing 120 b 120"], undefined],
+      "the rest",
+    );
+  }),
+
+  test("a two-input function gets both inputs' rows for a key, and the lesser of their watermarks", (context) => {
+    const its = fixture(context, inOrder, {
+      inputs: [timed, { schema: [schema[2] as never, ...schema.slice(0, 2)], keys: [1], time: 2 }],
+    });
+    its.rows([["a", 10n, 5n]]);
+    its.rows([[7n, "a", 12n]], [], 1);
+    its.watermark(100n, 0);
+    equal([texts(its), its.takePassedOn()], [[], []], "with the watermark of one input");
+    its.watermark(12n, 1);
+    equal([texts(its), its.takePassedOn()], [["a 1 first 10 5"], [12n]], "with those of both");
+    its.watermark(90n, 1);
+    equal(texts(its), ["a 1 second 12 7", "a 1 timer 15"], "further");
+    its.watermark(95n, 0);
+    equal(its.takePassedOn(), [90n], "passed on");
+  }),
+
+  test("in event-time order the result depends on the data alone", (context) => {
+    const rows: Value[][] = [];
+    for (let n = 0; n < 300; n++) rows.push([`k${n % 5}`, BigInt((n * 37) % 211), BigInt(n % 4)]);
+    const run = (batchRows: number, backwards: boolean): string => {
+      const its = fixture(context, inOrder, { inputs: [timed, timed], maxParallelism: batchRows === 7 ? 128 : 1 });
+      const order = backwards ? [...rows].reverse() : rows;
+      for (let start = 0; start < order.length; start += batchRows) {
+        const some = order.slice(start, start + batchRows);
+        for (const input of [0, 1])
+          its.rows(
+            some.filter((row) => Number((row[1] as bigint) % 2n) === input),
+            [],
+            input,
+          );
+        for (const input of [0, 1]) if (!backwards && batchRows > 1) its.watermark(BigInt(start) / 1000n, input);
+      }
+      for (const input of [0, 1]) its.watermark(LAST_WATERMARK, input);
+      const byKey = new Map<string, string[]>();
+      for (const text of texts(its)) {
+        const key = String(text).slice(0, 2);
+        byKey.set(key, [...(byKey.get(key) ?? []), String(text)]);
+      }
+      return [...byKey.values()]
+        .map((one) => one.join("\n"))
+        .sort()
+        .join("\n");
+    };
+    const wanted = run(4096, false);
+    equal(wanted.split("\n").length > 400, true, "calls");
+    for (const batchRows of [1, 7, 64])
+      for (const backwards of [false, true]) equal(run(batchRows, backwards), wanted, `batches of ${batchRows}`);
+  }),
+
+  test("in event-time order late rows are counted and go to onLate, which has nothing but outputs", async (context) => {
+    const its = fixture(context, inOrder, { inputs: [timed, timed] });
+    its.rows(
+      [
+        ["a", 9n, 0n],
+        ["a", 10n, 0n],
+        ["b", 11n, 0n],
+      ],
+      [10n, 10n, NO_WATERMARK],
+    );
+    equal(its.takeSide("late"), [["a 9 10"]], "late rows");
+    equal([its.late, its.entryCount], [1, 2], "counted and waiting");
+    const greedy: ProcessFunction = {
+      ...inOrder,
+      hooks: { ...inOrder.hooks, onLate: (_row, call) => (call as unknown as Context).setEventTimer(1n) },
+    };
+    const wrong = fixture(context, greedy, { inputs: [timed, timed] });
+    await rejects(() => wrong.rows([["a", 9n, 0n]], [10n]), "process_late_row", "a timer");
+  }),
+
+  test("an output takes 64-bit integers of either kind and refuses what does not fit, with column and value", async (context) => {
+    const wide = (row: unknown): ProcessFunction =>
+      defineProcessFunction({
+        name: "wide",
+        input: columns,
+        output: { i: "i64", t: "timestamp?", f: "f64?", b: "bool?", u: "utf8?" },
+        process: (_row, call) => call.emit(row as never),
+      });
+    const good = fixture(context, wide({ i: 7, t: -5n, f: -0, b: false, u: "ü" }));
+    good.rows([["a", 1n, 0n]]);
+    equal(good.take(), [[7n, -5n, -0, false, "ü"]], "row");
+    const bare = fixture(context, wide({ i: 2n ** 63n - 1n, b: undefined }));
+    bare.rows([["a", 1n, 0n]]);
+    equal(bare.take(), [[2n ** 63n - 1n, null, null, null, null]], "row of nulls");
+    const wrong: [unknown, string][] = [
+      [{}, 'no "i"'],
+      [{ i: null }, 'no "i"'],
+      [{ i: 1.5 }, 'column "i" is i64, found the number 1.5'],
+      [{ i: 2n ** 63n }, "found the bigint 9223372036854775808"],
+      [{ i: 2 ** 53 }, "found the number 9007199254740992"],
+      [{ i: 1, f: "1" }, 'column "f" is f64, found the string 1'],
+      [{ i: 1, b: 1 }, 'column "b" is bool'],
+      [{ i: 1, u: {} }, 'column "u" is utf8, found an object'],
+      [{ i: 1, extra: 1 }, 'no column "extra"; it has i, t, f, b, u'],
+      [[], 'no "i"'],
+      [undefined, "a row is an object"],
+    ];
+    for (const [row, what] of wrong) {
+      const its = fixture(context, wide(row));
+      const error = await rejects(() => its.rows([["a", 1n, 0n]]), "process_row_invalid", what);
+      ok(error.message.includes(what), error.message);
+    }
+  }),
+
+  test("rows that a function writes carry how far event time had come for the call", (context) => {
+    const its = fixture(
+      context,
+      does(
+        (row, call) => {
+          call.setEventTimer(row.n);
+          write(call, "row");
+        },
+        (_timer, call) => write(call, "timer"),
+      ),
+    );
+    its.rows(
+      [
+        ["a", 30n, 25n],
+        ["a", 31n, 40n],
+      ],
+      [NO_WATERMARK, 20n],
+    );
+    its.watermark(35n);
+    equal(
+      its.takeWithWatermarks(),
+      [
+        ["row", NO_WATERMARK],
+        ["row", 20n],
+        ["timer", 25n],
+      ],
+      "rows and watermarks",
+    );
+  }),
+
+  test("a function that throws fails with operator, function, key and row", async (context) => {
+    const its = fixture(
+      context,
+      does((row) => {
+        if (row.n === 2n) throw new TypeError("no such luck");
+      }),
+    );
+    const error = await rejects(
+      () =>
+        its.rows([
+          ["a", 1n, 1n],
+          ["b", 5n, 2n],
+        ]),
+      "process_function_failed",
+    );
+    equal(error.where, "operator under test, function mine", "where");
+    const message =
+      'the function threw TypeError: no such luck (in process, key ["b"], row 1 of a batch of the input (event time 5))';
+    equal(error.message, message, "message");
+    const odd = fixture(
+      context,
+      does(() => {
+        throw "a text";
+      }),
+    );
+    ok(
+      (await rejects(() => odd.rows([["a", 1n, 1n]]), "process_function_failed")).message.includes("threw a text"),
+      "text",
+    );
+  }),
+
+  test("a function that is asynchronous, or uses its context after the call, is refused", async (context) => {
+    const promised = defineProcessFunction({
+      name: "promised",
+      input: columns,
+      output,
+      async process() {},
+    });
+    await rejects(() => fixture(context, promised).rows([["a", 1n, 1n]]), "process_function_asynchronous");
+    const kept: Context[] = [];
+    const its = fixture(
+      context,
+      does((_row, call) => kept.push(call)),
+    );
+    its.rows([["a", 1n, 1n]]);
+    for (const use of [
+      (call: Context) => call.emit({ text: "" }),
+      (call: Context) => call.setEventTimer(1n),
+      (call: Context) => call.deleteProcessingTimer(1n),
+    ]) {
+      await rejects(() => use(kept[0] as Context), "process_context_closed");
+    }
+  }),
+
+  test("times, timers and side outputs that cannot be are refused", async (context) => {
+    const wrong: [ProcessFunction, string, object?][] = [
+      [does((_row, call) => call.setEventTimer(1.5)), "process_timer_invalid"],
+      [does((_row, call) => call.setEventTimer(2n ** 63n)), "process_timer_invalid"],
+      [does((_row, call) => call.setEventTimer("1" as never)), "process_timer_invalid"],
+      [does((_row, call) => call.setEventTimer(1n)), "process_timer_invalid", { inputs: [timeless] }],
+      [does((_row, call) => call.sideOutput("x" as never, {} as never)), "process_row_invalid"],
+    ];
+    for (const [its, code, more] of wrong) await rejects(() => fixture(context, its, more).rows([["a", 1n, 1n]]), code);
+    const { onTimer: _, ...hooks } = timers.hooks;
+    await rejects(
+      () => fixture(context, { ...timers, hooks }).rows([["a", 1n, 1n]]),
+      "process_timer_invalid",
+      "no onTimer",
+    );
+    await rejects(
+      () => fixture(context, inOrder, { inputs: [timed, timeless] }),
+      "process_function_invalid",
+      "no event time",
+    );
+  }),
+
+  test("state beyond the budget is refused with what to do", async (context) => {
+    const hoard = defineProcessFunction({
+      name: "hoard",
+      input: columns,
+      output,
+      states: { kept: valueState<string>() },
+      process: (row, call) => call.states.kept.put("x".repeat(Number(row.n))),
+    });
+    const its = fixture(context, hoard, { budgetBytes: 5000 });
+    its.rows([["a", 1n, 4000n]]);
+    its.rows([["a", 1n, 4500n]]);
+    const error = await rejects(() => its.rows([["b", 1n, 1000n]]), "state_budget_exceeded");
+    ok(error.message.includes("the budget is 5000"), error.message);
+  }),
+
+  test("a function sees its key, its parameters and only the columns that it declares", (context) => {
+    const its = fixture(
+      context,
+      defineProcessFunction({
+        name: "sees",
+        input: { n: "i64", key: "utf8" },
+        output,
+        process(row, call) {
+          const names = Object.keys(row);
+          write(call, JSON.stringify([names, call.key.map(String), call.params]), call.timestamp, call.watermark);
+        },
+      }),
+      { inputs: [{ schema, keys: [2, 0], time: 1 }], params: { most: 3 } },
+    );
+    its.rows([["a", 5n, 7n]], [4n]);
+    equal(texts(its), ['[["n","key"],["7","a"],{"most":3}] 5 4'], "seen");
+  }),
+
+  test("definitions that cannot work are refused when they are made", async () => {
+    const base = { name: "f", input: columns, output, process: () => undefined };
+    const wrong: [() => unknown, string][] = [
+      [() => defineProcessFunction({ ...base, name: "a b" }), "its name must have"],
+      [() => defineProcessFunction({ ...base, secondInput: columns }), "belong together"],
+      [() => defineProcessFunction({ ...base, processSecond: () => undefined }), "belong together"],
+      [() => defineProcessFunction({ ...base, onLate: () => undefined }), "`onLate` is called only"],
+      [() => defineProcessFunction({ ...base, states: { s: valueState({ ttl: 0 }) } }), "time to live of 0 ms"],
+      [() => defineProcessFunction({ ...base, states: { s: valueState({ ttl: 1.5 }) } }), "positive whole number"],
+    ];
+    for (const [define, what] of wrong) {
+      const error = await rejects(define, "process_function_invalid", what);
+      ok(error.message.includes(what), error.message);
+    }
+  }),
+
+  test("functions are found by name; an unknown name is refused with those that are known", async () => {
+    const registry = new ProcessFunctions([timers, { ...timers, name: "b" }, inOrder]);
+    equal(registry.get("in_order", "here"), inOrder, "found");
+    const error = await rejects(() => registry.get("inorder", "operators[3].function"), "process_function_unknown");
+    equal(
+      [error.where, error.message],
+      ["operators[3].function", 'there is no process function "inorder" in this deployment; it has b, in_order, mine'],
+    );
+    ok(
+      (await rejects(() => new ProcessFunctions().get("x", ""), "process_function_unknown")).message.includes(
+        "has none",
+      ),
+      "none",
+    );
+    await rejects(() => new ProcessFunctions([timers, { ...timers }]), "process_function_invalid", "two of one name");
+  }),
+];
