@@ -1,254 +1,31 @@
-// Process functions: calls, timers, order of event time, outputs, and what a function does wrong.
+// Process functions: calls, order of event time, outputs, and what a function does wrong.
 
 import type { Value } from "../../src/batch/record_batch.ts";
-import { type DataType, field } from "../../src/batch/schema.ts";
 import {
   defineProcessFunction,
   type ProcessFunction,
   ProcessFunctions,
   valueState,
 } from "../../src/job/process_function.ts";
-import type { ProcessContext, Timer } from "../../src/job/process_types.ts";
-import { KernelInstance } from "../../src/kernel/instance.ts";
-import { keyGroupOfValues } from "../../src/keygroup/key_values.ts";
-import { type Case, test, type TestContext } from "../case.ts";
+import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
-import { type FixtureOptions, LAST_WATERMARK, NO_WATERMARK, ProcessFixture } from "../twins/process_fixture.ts";
-
-const BUDGET_BYTES = 16 * 1024 * 1024;
-
-const columns = { key: "utf8", at: "timestamp", n: "i64" } as const;
-const output = { text: "utf8" } as const;
-const schema = Object.entries(columns).map(([name, type]) => field(name, type as DataType));
-const timed = { schema, keys: [0], time: 1 };
-const timeless = { schema, keys: [0] };
-
-type Context = ProcessContext<typeof output, Readonly<Record<string, never>>, Readonly<Record<string, never>>>;
-type Row = { readonly key: string; readonly at: bigint; readonly n: bigint };
-
-/** A function of one input from what it does. */
-const does = (
-  process: (row: Row, context: Context) => unknown,
-  onTimer: (timer: Timer, context: Context) => void = () => undefined,
-): ProcessFunction =>
-  defineProcessFunction({
-    name: "mine",
-    input: columns,
-    output,
-    process: (row, context) => void process(row, context),
-    onTimer,
-  });
-
-const write = (context: Pick<Context, "emit">, ...parts: unknown[]): void =>
-  context.emit({ text: parts.map(String).join(" ") });
-
-function fixture(context: TestContext, its: ProcessFunction, more: Partial<FixtureOptions> = {}): ProcessFixture {
-  return new ProcessFixture(new KernelInstance(context.kernels, BUDGET_BYTES), its, { inputs: [timed], ...more });
-}
-
-const texts = (of: ProcessFixture): Value[] => of.take().map((row) => row[0] as Value);
-
-/** Sets a timer where a row says when. */
-const timers = does(
-  (row, context) => context.setEventTimer(row.n),
-  (timer, context) => write(context, timer.kind, timer.time, context.key[0], context.timestamp, context.watermark),
-);
-
-/** Writes rows and timers in the order in which it is called. */
-const inOrder = defineProcessFunction({
-  name: "in_order",
-  order: "event_time",
-  input: columns,
-  secondInput: columns,
+import { LAST_WATERMARK, NO_WATERMARK } from "../twins/process_fixture.ts";
+import {
+  columns,
+  type Context,
+  does,
+  fixture,
+  inOrder,
   output,
-  sideOutputs: { late: { text: "utf8" } },
-  states: { calls: valueState<number>() },
-  process(row, context) {
-    const calls = (context.states.calls.get() ?? 0) + 1;
-    context.states.calls.put(calls);
-    if (row.n > 0n) context.setEventTimer(row.at + row.n);
-    write(context, row.key, calls, "first", row.at, row.n);
-  },
-  processSecond(row, context) {
-    write(context, row.key, context.states.calls.get(), "second", row.at, row.n);
-  },
-  onTimer(timer, context) {
-    write(context, context.key[0], context.states.calls.get(), "timer", timer.time);
-  },
-  onLate(row, context) {
-    context.sideOutput("late", { text: `${row.key} ${row.at} ${context.watermark}` });
-  },
-});
+  schema,
+  texts,
+  timed,
+  timeless,
+  timers,
+  write,
+} from "../twins/process_samples.ts";
 
 export const cases: readonly Case[] = [
-  test("timers fire in the order of time, key group and key, before the watermark is passed on", (context) => {
-    const its = fixture(context, timers);
-    const keys = ["a", "b", "c", "d", "\ue000", "\u{1f600}", ""];
-    its.rows(keys.flatMap((key) => [30n, 20n, 25n].map((n) => [key, 1n, n])));
-    equal(its.take(), [], "before the watermark");
-    its.watermark(19n);
-    equal([texts(its), its.takePassedOn()], [[], [19n]], "before the first time");
-    its.watermark(25n);
-    const byGroup = [...keys].sort((left, right) => keyGroupOfValues([left], 128) - keyGroupOfValues([right], 128));
-    const fired = (time: bigint) => byGroup.map((key) => `event ${time} ${key} ${time} ${time}`);
-    equal(texts(its), [...fired(20n), ...fired(25n)], "at the watermark");
-    equal(its.takePassedOn(), [25n], "passed on");
-    its.watermark(LAST_WATERMARK);
-    equal(texts(its), fired(30n), "at the end of the input");
-    equal(its.entryCount, 0, "timers left");
-  }),
-
-  test("keys of one key group fire in the order of their bytes", (context) => {
-    const its = fixture(context, timers, { maxParallelism: 1 });
-    const keys = ["\u{1f600}", "b", "\ue000", "a", "", "ab", '"'];
-    its.rows(keys.map((key) => [key, 1n, 5n]));
-    its.watermark(5n);
-    const order = texts(its).map((text) => String(text).split(" ")[2]);
-    equal(
-      order,
-      ["", '\\"', "a", "ab", "b", "\ue000", "\u{1f600}"].map((key) => (key === '\\"' ? '"' : key)),
-      "keys",
-    );
-  }),
-
-  test("setting a timer twice calls once, deleting it or one that is not there calls never", (context) => {
-    const its = fixture(
-      context,
-      does(
-        (row, call) => {
-          for (const time of [10n, 10, 20n]) call.setEventTimer(time);
-          call.deleteEventTimer(row.n);
-          call.deleteEventTimer(row.n + 7n);
-          call.deleteProcessingTimer(10n);
-        },
-        (timer, call) => write(call, timer.time),
-      ),
-    );
-    its.rows([["a", 1n, 0n]]);
-    its.rows([["a", 1n, 20n]]);
-    its.watermark(LAST_WATERMARK);
-    equal(texts(its), ["10"], "calls");
-  }),
-
-  test("a timer for a time that has been reached calls as soon as the call that set it is over", (context) => {
-    const its = fixture(
-      context,
-      does(
-        (row, call) => {
-          call.setEventTimer(row.n);
-          write(call, "row", row.at);
-        },
-        (timer, call) => write(call, "timer", timer.time, call.watermark),
-      ),
-    );
-    its.watermark(50n);
-    its.rows(
-      [
-        ["a", 60n, 40n],
-        ["a", 61n, 55n],
-        ["b", 62n, 50n],
-      ],
-      [51n, 52n, 53n],
-    );
-    equal(texts(its), ["row 60", "timer 40 51", "row 61", "row 62", "timer 50 53"], "calls");
-    its.watermark(55n);
-    equal(texts(its), ["timer 55 55"], "the one that was still ahead");
-  }),
-
-  test("a timer may set later timers, which fire in their turn up to the watermark", (context) => {
-    const its = fixture(
-      context,
-      does(
-        (_row, call) => call.setEventTimer(10n),
-        (timer, call) => {
-          write(call, call.key[0], timer.time);
-          if (timer.time < 40n) call.setEventTimer(timer.time + 10n);
-        },
-      ),
-      { maxParallelism: 1 },
-    );
-    its.rows([
-      ["a", 1n, 0n],
-      ["b", 1n, 0n],
-    ]);
-    its.watermark(25n);
-    equal(texts(its), ["a 10", "b 10", "a 20", "b 20"], "up to the watermark");
-    its.watermark(LAST_WATERMARK);
-    equal(texts(its), ["a 30", "b 30", "a 40", "b 40"], "at the end");
-  }),
-
-  test("timers that never end are found out, at their own time and at the end of the input", async (context) => {
-    const same = fixture(
-      context,
-      does(
-        (_row, call) => call.setEventTimer(10n),
-        (timer, call) => call.setEventTimer(timer.time),
-      ),
-    );
-    same.rows([["a", 1n, 0n]]);
-    const error = await rejects(() => same.watermark(10n), "process_timer_invalid");
-    equal(error.where, "operator under test, function mine", "where");
-    ok(error.message.includes('in onTimer, key ["a"], the event-time timer of 10'), error.message);
-    const endless = fixture(
-      context,
-      does(
-        (_row, call) => call.setEventTimer(10n),
-        (timer, call) => call.setEventTimer(timer.time + 1n),
-      ),
-    );
-    endless.rows([["a", 1n, 0n]]);
-    endless.watermark(1000n);
-    await rejects(() => endless.watermark(LAST_WATERMARK), "process_timers_endless");
-  }),
-
-  test("a function is told in timers that the input has ended", (context) => {
-    const its = fixture(
-      context,
-      does(
-        (_row, call) => call.setEventTimer(10n),
-        (timer, call) => {
-          write(call, timer.time, call.inputEnded);
-          if (!call.inputEnded) call.setEventTimer(timer.time + 10n);
-        },
-      ),
-    );
-    its.rows([["a", 1n, 0n]]);
-    its.watermark(15n);
-    its.watermark(LAST_WATERMARK);
-    equal(texts(its), ["10 false", "20 true"], "calls");
-  }),
-
-  test("processing-time timers fire when it is their time of day, and say when that is", (context) => {
-    let nowMs = 100;
-    const its = fixture(
-      context,
-      does(
-        (row, call) => call.setProcessingTimer(call.processingTime + row.n),
-        (timer, call) => write(call, timer.kind, timer.time, call.key[0], call.timestamp),
-      ),
-      { inputs: [timeless], maxParallelism: 1, nowMs: () => nowMs },
-    );
-    equal(its.operator.wakeAtMs, undefined, "wake-up without timers");
-    its.rows([
-      ["b", 0n, 20n],
-      ["a", 0n, 20n],
-      ["a", 0n, 5n],
-    ]);
-    equal(its.operator.wakeAtMs, 105, "wake-up");
-    nowMs = 119;
-    its.operator.onTime(nowMs);
-    equal([texts(its), its.operator.wakeAtMs], [["processing 105 a 105"], 120], "the first");
-    its.watermark(LAST_WATERMARK);
-    equal(texts(its), [], "the end of the input is no time of day");
-    nowMs = 130;
-    its.operator.onTime(nowMs);
-    equal(
-      [texts(its), its.operator.wakeAtMs],
-      [["processing 120 a 120", "processing 120 b 120"], undefined],
-      "the rest",
-    );
-  }),
-
   test("a two-input function gets both inputs' rows for a key, and the lesser of their watermarks", (context) => {
     const its = fixture(context, inOrder, {
       inputs: [timed, { schema: [schema[2] as never, ...schema.slice(0, 2)], keys: [1], time: 2 }],
