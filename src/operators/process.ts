@@ -15,7 +15,7 @@ import { externalError, userError } from "../base/errors.ts";
 import type { OperatorUid } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
 import type { DataType, Schema } from "../batch/schema.ts";
-import type { ProcessFunction } from "../job/process_function.ts";
+import type { ProcessFunction } from "../job/define_process.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KeyGroupRange } from "../keygroup/key_group.ts";
 import type { KeyRecord, ProcessCall, TimerEntry } from "../state/process_records.ts";

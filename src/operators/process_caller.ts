@@ -3,7 +3,7 @@
 import { AssertionError } from "../base/assert.ts";
 import { MillraceError, userError } from "../base/errors.ts";
 import type { OperatorUid } from "../base/ids.ts";
-import type { ProcessFunction } from "../job/process_function.ts";
+import type { ProcessFunction } from "../job/define_process.ts";
 import type { KeyRecord, ProcessCall, TimerEntry, WaitingRow } from "../state/process_records.ts";
 import { textOfKey } from "../state/process_keys.ts";
 import type { CallContext, CallFacts } from "./process_context.ts";

@@ -6,7 +6,7 @@ import {
   type ProcessFunction,
   ProcessFunctions,
   valueState,
-} from "../../src/job/process_function.ts";
+} from "../../src/job/define_process.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
 import { LAST_WATERMARK, NO_WATERMARK } from "../twins/process_fixture.ts";

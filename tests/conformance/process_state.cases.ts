@@ -2,7 +2,7 @@
 
 import { asOperatorUid } from "../../src/base/ids.ts";
 import { batchOfRows, type Value } from "../../src/batch/record_batch.ts";
-import { defineProcessFunction, listState, mapState, valueState } from "../../src/job/process_function.ts";
+import { defineProcessFunction, listState, mapState, valueState } from "../../src/job/define_process.ts";
 import { KernelInstance } from "../../src/kernel/instance.ts";
 import { keyGroupOfValues } from "../../src/keygroup/key_values.ts";
 import { textOfKey } from "../../src/state/process_keys.ts";

@@ -4,7 +4,7 @@ import { asOperatorUid } from "../../src/base/ids.ts";
 import type { PlainData } from "../../src/base/plain.ts";
 import { batchOfRows, type RecordBatch, rowOf, type Value } from "../../src/batch/record_batch.ts";
 import type { Schema } from "../../src/batch/schema.ts";
-import type { ProcessFunction } from "../../src/job/process_function.ts";
+import type { ProcessFunction } from "../../src/job/define_process.ts";
 import { BatchRegion } from "../../src/kernel/batch_region.ts";
 import type { KernelInstance } from "../../src/kernel/instance.ts";
 import type { KeyGroupRange } from "../../src/keygroup/key_group.ts";

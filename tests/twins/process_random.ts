@@ -8,7 +8,7 @@
 import { type Prng, seededPrng } from "../../src/base/prng.ts";
 import type { Value } from "../../src/batch/record_batch.ts";
 import { field, type Schema } from "../../src/batch/schema.ts";
-import type { ProcessFunction } from "../../src/job/process_function.ts";
+import type { ProcessFunction } from "../../src/job/define_process.ts";
 import type { KernelInstance } from "../../src/kernel/instance.ts";
 import { inRange, keyGroupOfHash, rangeOfSubtask } from "../../src/keygroup/key_group.ts";
 import { equal } from "../expect.ts";

@@ -7,7 +7,7 @@ import {
   type ProcessFunction,
   type ProcessOrder,
   valueState,
-} from "../../src/job/process_function.ts";
+} from "../../src/job/define_process.ts";
 import type { ListState, MapState, ProcessContext, RowOf, ValueState } from "../../src/job/process_types.ts";
 import type { StateValue } from "../../src/state/state_text.ts";
 

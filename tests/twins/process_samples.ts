@@ -2,7 +2,7 @@
 
 import type { Value } from "../../src/batch/record_batch.ts";
 import { type DataType, field } from "../../src/batch/schema.ts";
-import { defineProcessFunction, type ProcessFunction, valueState } from "../../src/job/process_function.ts";
+import { defineProcessFunction, type ProcessFunction, valueState } from "../../src/job/define_process.ts";
 import type { ProcessContext, Timer } from "../../src/job/process_types.ts";
 import { KernelInstance } from "../../src/kernel/instance.ts";
 import type { TestContext } from "../case.ts";

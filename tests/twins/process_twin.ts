@@ -3,7 +3,7 @@
 
 import type { Value } from "../../src/batch/record_batch.ts";
 import type { Schema } from "../../src/batch/schema.ts";
-import type { ProcessFunction } from "../../src/job/process_function.ts";
+import type { ProcessFunction } from "../../src/job/define_process.ts";
 import { keyGroupOfHash } from "../../src/keygroup/key_group.ts";
 import { LAST_WATERMARK, NO_WATERMARK, type FixtureInput } from "./process_fixture.ts";
 import { hashOfKey } from "./window_random.ts";
