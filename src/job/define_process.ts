@@ -13,11 +13,13 @@
 //   });
 
 import { userError } from "../base/errors.ts";
-import type { DataType, Schema } from "../batch/schema.ts";
+import type { Schema } from "../batch/schema.ts";
 import type { Value } from "../batch/record_batch.ts";
 import type { StateDeclaration } from "../state/process_states.ts";
-import type { Columns, ColumnType } from "./column_types.ts";
+import type { Columns } from "./column_types.ts";
 import { type Duration, durationMs } from "./duration.ts";
+import { fieldsOf } from "./field_specs.ts";
+import type { FunctionDeclaration, FunctionSignature } from "./process_function.ts";
 import type {
   Keepable,
   LateContext,
@@ -46,7 +48,7 @@ export interface ProcessDefinition<
   Declared extends States,
   Sides extends SideOutputs,
 > {
-  /** Job specs name the function by it. Letters, digits, `_`, `-` and `.`. */
+  /** Job specs name the function by it: letters, digits, `.`, `-` and `_`, beginning with a letter. */
   readonly name: string;
   /** The columns that the function reads; the input may have more. */
   readonly input: In;
@@ -75,6 +77,9 @@ export interface ProcessFunction {
   readonly order: ProcessOrder;
   readonly hooks: ProcessHooks;
 }
+
+/** What stands for the second input of a function of one. */
+export type NoColumns = Readonly<Record<string, never>>;
 
 type AnyRow = Readonly<Record<string, Value>>;
 type AnyContext = ProcessContext<Columns, Readonly<Record<string, never>>, SideOutputs>;
@@ -120,7 +125,7 @@ export const mapState = <Kept extends Keepable>(options: StateOptions = {}): Sta
 export function defineProcessFunction<
   const In extends Columns,
   const Out extends Columns,
-  const Second extends Columns = Readonly<Record<string, never>>,
+  const Second extends Columns = NoColumns,
   Declared extends States = Readonly<Record<string, never>>,
   const Sides extends SideOutputs = Readonly<Record<string, never>>,
 >(definition: ProcessDefinition<In, Second, Out, Declared, Sides>): TypedProcessFunction<In, Second, Out, Sides> {
@@ -128,8 +133,8 @@ export function defineProcessFunction<
   const states: States = definition.states ?? {};
   const sideOutputs: SideOutputs = definition.sideOutputs ?? {};
   const refuse = (message: string) => userError("process_function_invalid", `process function ${name}`, message);
-  if (!/^[A-Za-z0-9_.-]{1,100}$/.test(name)) {
-    throw refuse("its name must have 1 to 100 letters, digits, `_`, `-` and `.`");
+  if (!/^[A-Za-z][A-Za-z0-9._-]{0,127}$/.test(name)) {
+    throw refuse("its name must have letters, digits, `.`, `-` and `_`, begin with a letter, and be at most 128 long");
   }
   if ((secondInput === undefined) !== (definition.processSecond === undefined)) {
     throw refuse("`secondInput` and `processSecond` belong together: found one without the other");
@@ -143,21 +148,29 @@ export function defineProcessFunction<
   });
   return {
     name,
-    inputs: secondInput === undefined ? [schemaOf(input)] : [schemaOf(input), schemaOf(secondInput)],
-    output: schemaOf(output),
+    inputs: secondInput === undefined ? [fieldsOf(input)] : [fieldsOf(input), fieldsOf(secondInput)],
+    output: fieldsOf(output),
     states: declared,
-    sideOutputs: new Map(Object.entries(sideOutputs).map(([side, columns]) => [side, schemaOf(columns)])),
+    sideOutputs: new Map(Object.entries(sideOutputs).map(([side, columns]) => [side, fieldsOf(columns)])),
     order,
     hooks: definition,
   };
 }
 
-const schemaOf = (columns: Columns): Schema => Object.entries(columns).map(([name, type]) => fieldOf(name, type));
-
-function fieldOf(name: string, type: ColumnType): Schema[number] {
-  const nullable = type.endsWith("?");
-  return { name, type: (nullable ? type.slice(0, -1) : type) as DataType, nullable };
+/** Whether something that a module exports was made by `defineProcessFunction`. */
+export function isProcessFunction(value: unknown): value is ProcessFunction {
+  if (typeof value !== "object" || value === null) return false;
+  const { inputs, hooks, sideOutputs } = value as Partial<ProcessFunction>;
+  return Array.isArray(inputs) && sideOutputs instanceof Map && typeof hooks?.process === "function";
 }
+
+const declarationOf = (its: ProcessFunction): FunctionDeclaration => ({
+  reads: its.inputs,
+  columns: its.output,
+  states: new Map(its.states.map(({ name, kind }) => [name, kind])),
+  outputs: its.sideOutputs,
+  needsEventTime: its.order === "event_time",
+});
 
 /** The functions of one deployment by name. */
 export class ProcessFunctions {
@@ -175,6 +188,16 @@ export class ProcessFunctions {
 
   get names(): readonly string[] {
     return [...this.#byName.keys()].sort();
+  }
+
+  /** What the validation of a job spec checks a process against. */
+  get signatures(): ReadonlyMap<string, FunctionSignature> {
+    return new Map(
+      this.names.map((name) => {
+        const its = this.#byName.get(name) as ProcessFunction;
+        return [name, { inputs: its.inputs.length === 1 ? 1 : 2, declares: declarationOf(its) }];
+      }),
+    );
   }
 
   /** @param where the place that names it: a path of the spec. */

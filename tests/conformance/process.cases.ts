@@ -271,7 +271,7 @@ export const cases: readonly Case[] = [
   test("definitions that cannot work are refused when they are made", async () => {
     const base = { name: "f", input: columns, output, process: () => undefined };
     const wrong: [() => unknown, string][] = [
-      [() => defineProcessFunction({ ...base, name: "a b" }), "its name must have"],
+      [() => defineProcessFunction({ ...base, name: "a b" }), "its name must have letters"],
       [() => defineProcessFunction({ ...base, secondInput: columns }), "belong together"],
       [() => defineProcessFunction({ ...base, processSecond: () => undefined }), "belong together"],
       [() => defineProcessFunction({ ...base, onLate: () => undefined }), "`onLate` is called only"],

@@ -11,6 +11,7 @@ import { UnionOperator } from "../../operators/union.ts";
 import { buildAggregate } from "./aggregate_node.ts";
 import { buildJoin } from "./join_node.ts";
 import { type BuiltNode, type NodeContext, stateless } from "./node_context.ts";
+import { buildProcess } from "./process_node.ts";
 import { buildTopN } from "./top_n_node.ts";
 import { buildWindow } from "./window_node.ts";
 
@@ -42,6 +43,8 @@ function build(node: OperatorNode, context: NodeContext): BuiltNode {
     case "interval_join":
     case "join":
       return buildJoin(node, context);
+    case "process":
+      return buildProcess(node, context);
     default:
       throw new Error(`operator kind ${node.kind}`);
   }
