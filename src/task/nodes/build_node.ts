@@ -45,8 +45,6 @@ function build(node: OperatorNode, context: NodeContext): BuiltNode {
       return buildJoin(node, context);
     case "process":
       return buildProcess(node, context);
-    default:
-      throw new Error(`operator kind ${node.kind}`);
   }
 }
 
