@@ -31,3 +31,19 @@ export { mr_hop_update } from "./hopping/update";
 export { mr_hop_fire, mr_hop_settle } from "./hopping/fire";
 export { mr_session_create, mr_session_add_sets, mr_session_free, mr_session_update } from "./session/create";
 export { mr_session_fire, mr_session_settle } from "./session/fire";
+export {
+  mr_running_create, mr_running_add_key, mr_running_add_fold, mr_running_add_output, mr_running_add_state,
+  mr_running_free, mr_running_entries, mr_running_long_key_bytes,
+} from "./running/create";
+export { mr_running_update } from "./running/update";
+export { mr_running_emit } from "./running/emit";
+export {
+  mr_running_gather_begin, mr_running_gather_next, mr_running_gather_all, mr_running_all_next, mr_running_completed,
+  mr_running_restore,
+} from "./running/gather";
+export { mr_top_create, mr_top_add_key, mr_top_add_column, mr_top_free, mr_top_rows, mr_top_state_bytes } from "./top/create";
+export { mr_top_update } from "./top/update";
+export { mr_top_emit } from "./top/emit";
+export {
+  mr_top_gather_begin, mr_top_gather_next, mr_top_gather_all, mr_top_all_next, mr_top_completed, mr_top_restore,
+} from "./top/gather";

@@ -27,15 +27,15 @@ export function workerConnectors(platform: Platform, logs: LogStore): ConnectorF
     },
     sink: (node) => {
       const { connector } = node;
-      const { schema } = sinkInput(node);
+      const { schema, updating } = sinkInput(node);
       switch (connector.kind) {
         case "table":
           if (connector.database !== undefined) throw unavailable(node, "a table without `database`");
-          return tableSink(platform.tables, { ...connector, schema });
+          return tableSink(platform.tables, { ...connector, schema, updating });
         case "log":
           return logSink(logs, node);
         case "print":
-          return printSink(platform.console, schema);
+          return printSink(platform.console, schema, updating);
         case "ndjson_files":
           throw unavailable(node, "a table or a log");
       }

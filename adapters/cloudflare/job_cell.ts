@@ -13,6 +13,7 @@ import { isTerminal } from "../../src/coordinator/job_state.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { workerConnectors } from "./connectors.ts";
 import { enclose, type Envelope } from "./envelope.ts";
+import { registeredFunctions } from "./functions.ts";
 import { remoteLogStore } from "./log_object.ts";
 import type { CellCalls, Env } from "./objects.ts";
 import { openWorkerPlatform } from "./platform.ts";
@@ -100,7 +101,11 @@ export class JobCell extends DurableObject<Env> implements CellCalls {
   async #open(): Promise<Cell> {
     const platform = await openWorkerPlatform({ storage: this.ctx.storage, kernels });
     const connectors = workerConnectors(platform, remoteLogStore(this.env));
-    const engine = new Engine(platform, { connectors, task: { memoryBudgetBytes: TASK_BYTES_MAX } });
+    const engine = new Engine(platform, {
+      connectors,
+      functions: registeredFunctions(),
+      task: { memoryBudgetBytes: TASK_BYTES_MAX },
+    });
     await engine.recover();
     if (isAtWork(engine) && (await this.ctx.storage.getAlarm()) === null) await this.#setAlarm();
     return { engine, gateway: engineGateway(engine) };

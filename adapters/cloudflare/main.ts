@@ -3,6 +3,7 @@
 import type { Hono } from "hono";
 import { restApi } from "../../src/api/rest_api.ts";
 import { version } from "../version.ts";
+import { registeredFunctions } from "./functions.ts";
 import { remoteLogs } from "./log_object.ts";
 import type { Env } from "./objects.ts";
 import { jsonLog, workerPorts } from "./platform.ts";
@@ -25,6 +26,7 @@ function apiOf(env: Env, token: string): Hono {
       log: jsonLog,
       version,
       runtime: "workerd",
+      functions: registeredFunctions().signatures,
       access: { digest: workerPorts.digest, token, tokenHint: "it is the secret MILLRACE_TOKEN of this Worker" },
       savepointBytesMax: 31 * 1024 * 1024,
     });

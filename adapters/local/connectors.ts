@@ -45,17 +45,17 @@ export function localConnectors({ platform, logs, memory = new Map() }: Connecto
     },
     sink: (node) => {
       const { connector } = node;
-      const { schema } = sinkInput(node);
+      const { schema, updating } = sinkInput(node);
       switch (connector.kind) {
         case "table":
           if (connector.database !== undefined) throw unknownDatabase(node, connector.database);
-          return tableSink(platform.tables, { ...connector, schema });
+          return tableSink(platform.tables, { ...connector, schema, updating });
         case "ndjson_files":
-          return ndjsonFilesSink(files(node), { directory: connector.directory, schema });
+          return ndjsonFilesSink(files(node), { directory: connector.directory, schema, updating });
         case "log":
           return logSink(logs, node);
         case "print":
-          return printSink(platform.console, schema);
+          return printSink(platform.console, schema, updating);
       }
     },
   };

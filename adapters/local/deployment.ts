@@ -8,11 +8,13 @@ import { externalError } from "../../src/base/errors.ts";
 import type { MemoryInputs } from "../../src/connectors/memory_source.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
 import { Engine } from "../../src/engine/engine.ts";
+import { ProcessFunctions } from "../../src/job/define_process.ts";
 import { SqlLogDirectory } from "../../src/log/log_directory.ts";
 import { logStoreOf } from "../../src/log/log_store.ts";
 import type { Console, LogLevel, StageObserver } from "../../src/platform/ports.ts";
 import { defaultTaskOptions, type TaskOptions } from "../../src/task/task.ts";
 import { localConnectors } from "./connectors.ts";
+import { loadFunctions } from "./functions.ts";
 import { openLog, terminal } from "./log_sink.ts";
 import type { StoreOptions } from "./open_store.ts";
 import { type LocalPlatform, openLocalPlatform } from "./platform.ts";
@@ -31,6 +33,11 @@ export interface DeploymentOptions extends StoreOptions {
   readonly task?: Partial<TaskOptions>;
   readonly stages?: StageObserver;
   readonly memory?: MemoryInputs;
+  /**
+   * Process functions: modules that export them, or, for a program that embeds Millrace, the functions themselves.
+   * Tasks run in threads of their own only where each thread can load the modules.
+   */
+  readonly functions?: readonly string[] | ProcessFunctions;
   /** For a program that embeds Millrace and has connectors of its own: gets the built-in ones, gives those to use. */
   readonly connectors?: (builtIn: ConnectorFactory) => ConnectorFactory;
 }
@@ -43,6 +50,7 @@ export interface Deployment {
   readonly engine: Engine;
   readonly logs: SqlLogDirectory;
   readonly jobs: JobGateway;
+  readonly functions: ProcessFunctions;
   /** Stops working without ending any job, and gives the store back. */
   close(): Promise<void>;
 }
@@ -54,6 +62,9 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
   const file = options.logToTerminal === true ? undefined : join(directory, "millrace.log");
   const log = openLog({ file, level: options.logLevel ?? "info" });
   try {
+    const { functions = [] } = options;
+    const modules = functions instanceof ProcessFunctions ? undefined : functions.map((file) => resolve(file));
+    const registry = functions instanceof ProcessFunctions ? functions : await loadFunctions(functions);
     const platform = await openLocalPlatform({ ...options, directory, log, console: options.console ?? terminal });
     const { database, clock, timers, entropy } = platform;
     const logs = new SqlLogDirectory({ database, clock, timers, yield: platform.yield, entropy });
@@ -61,17 +72,19 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
     const builtIn = localConnectors({ platform, logs: logStoreOf(logs), memory });
     const connectors = options.connectors?.(builtIn) ?? builtIn;
     const embedded = memory.size > 0;
-    // Connectors and inputs of the embedding program live in this thread alone.
-    const threads = options.connectors === undefined && !embedded;
+    // Connectors, functions and inputs of the embedding program live in this thread alone.
+    const threads = options.connectors === undefined && modules !== undefined && !embedded;
     const tasks = new ThreadTasks({
       platform,
       logs: logStoreOf(logs),
       fileRoots: options.fileRoots,
+      functions: modules ?? [],
       task: { ...defaultTaskOptions, ...options.task },
       observed: options.stages !== undefined,
     });
     const engine = new Engine(platform, {
       connectors,
+      functions: registry,
       embedded,
       ...(threads ? { tasks } : {}),
       ...(options.task === undefined ? {} : { task: options.task }),
@@ -82,7 +95,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
       log.close();
     };
     const store = options.store === undefined ? directory : serverAddress(options.store.url);
-    return { directory, store, platform, engine, logs, jobs: engineGateway(engine), close };
+    return { directory, store, platform, engine, logs, jobs: engineGateway(engine), functions: registry, close };
   } catch (error) {
     log.close();
     throw error;

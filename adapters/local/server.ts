@@ -29,7 +29,7 @@ const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 
 export async function startServer(deployment: Deployment, options: ServerOptions): Promise<Server> {
-  const { platform, jobs, logs } = deployment;
+  const { platform, jobs, logs, functions } = deployment;
   const { host } = options;
   const { token, path: tokenPath } = loadToken(deployment.directory, platform.entropy);
   const shownHost = host.includes(":") ? `[${host}]` : host;
@@ -42,6 +42,7 @@ export async function startServer(deployment: Deployment, options: ServerOptions
     log: platform.log,
     version: millraceVersion(),
     runtime: platform.runtime,
+    functions: functions.signatures,
     access: {
       digest: platform.digest,
       token,

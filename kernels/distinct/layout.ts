@@ -26,9 +26,9 @@ export const SETS_BYTES: u32 = 32;
 export const VALUE_AT: usize = 24; // u64 behind key, epoch and hash: 0 = the entry was made just now
 
 // Scratch beyond that of kernels/table, 512 x u32 each.
-export const LIST_ROWS: usize = 65536;
-export const LIST_PANES: usize = 67584;
-export const LIST_OWNERS: usize = 69632;
-export const LIST_SET_PANES: usize = 71680;
-export const LIST_ENTRIES: usize = 73728;
-export const LIST_MORE: usize = 75776;
+export const LIST_ROWS: usize = 98304;
+export const LIST_PANES: usize = 100352;
+export const LIST_OWNERS: usize = 102400;
+export const LIST_SET_PANES: usize = 104448;
+export const LIST_ENTRIES: usize = 106496;
+export const LIST_MORE: usize = 108544;

@@ -3,6 +3,7 @@
 import type { Context } from "hono";
 import { type MillraceError, userError } from "../base/errors.ts";
 import { SPEC_BYTES_MAX } from "../base/limits.ts";
+import type { KnownFunctions } from "../job/process_function.ts";
 import { specError, validateJobSpec } from "../job/validate_job_spec.ts";
 import type { Answer } from "./error_answer.ts";
 import * as flink from "./flink_json.ts";
@@ -14,10 +15,12 @@ export interface JobRouteDeps {
   readonly jobs: JobGateway;
   readonly version: string;
   readonly runtime: string;
+  /** What a process may name. */
+  readonly functions: KnownFunctions;
 }
 
 export function jobRoutes(deps: JobRouteDeps): Route[] {
-  const { jobs } = deps;
+  const { jobs, functions } = deps;
   const one = (path: string, answer: (job: JobFacts) => unknown): Route => ({
     method: "GET",
     path: `/v1/jobs/:jobid${path}`,
@@ -32,8 +35,8 @@ export function jobRoutes(deps: JobRouteDeps): Route[] {
     all("/v1/overview", (list) => flink.clusterOverview(list, deps.version, deps.runtime)),
     all("/v1/jobs", (list) => ({ jobs: list.map(flink.statusLine) })),
     all("/v1/jobs/overview", (list) => ({ jobs: list.map(flink.jobOverview) })),
-    { method: "POST", path: "/v1/jobs", handle: (c) => submit(c, jobs) },
-    { method: "POST", path: "/v1/jobs/validate", handle: validate },
+    { method: "POST", path: "/v1/jobs", handle: (c) => submit(c, jobs, functions) },
+    { method: "POST", path: "/v1/jobs/validate", handle: (c) => validate(c, functions) },
     one("", flink.jobDetails),
     one("/status", ({ status }) => ({ status })),
     one("/plan", (job) => ({ plan: flink.jobPlan(job) })),
@@ -77,9 +80,9 @@ function submissionOf(body: unknown): Submission {
 
 const bodyInvalid = (message: string): MillraceError => userError("body_invalid", "request body", message);
 
-async function submit(c: Context, jobs: JobGateway): Promise<Answer> {
+async function submit(c: Context, jobs: JobGateway, functions: KnownFunctions): Promise<Answer> {
   const { spec, savepoint } = submissionOf(await readJson(c, SPEC_BYTES_MAX));
-  const validation = validateJobSpec(spec);
+  const validation = validateJobSpec(spec, { functions });
   if (validation.kind === "invalid") {
     const { problems } = validation;
     return c.json({ ...specError(problems).toJSON(), problems }, 400);
@@ -90,8 +93,8 @@ async function submit(c: Context, jobs: JobGateway): Promise<Answer> {
 }
 
 /** Says what is wrong with a spec without starting anything; a wrong spec is a good answer to this question. */
-async function validate(c: Context): Promise<Answer> {
-  const validation = validateJobSpec(submissionOf(await readJson(c, SPEC_BYTES_MAX)).spec);
+async function validate(c: Context, functions: KnownFunctions): Promise<Answer> {
+  const validation = validateJobSpec(submissionOf(await readJson(c, SPEC_BYTES_MAX)).spec, { functions });
   if (validation.kind === "valid") return c.json({ valid: true, problems: [], spec: validation.spec });
   return c.json({ valid: false, problems: validation.problems });
 }

@@ -6,6 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import { type MillraceError, userError } from "../base/errors.ts";
+import type { KnownFunctions } from "../job/process_function.ts";
 import type { LogDirectory } from "../log/log_directory.ts";
 import type { Clock, LogSink } from "../platform/ports.ts";
 import { PROMETHEUS_TYPE } from "../telemetry/prometheus.ts";
@@ -28,6 +29,8 @@ export interface ApiDeps {
   /** `node`, `deno`, `bun`, `workerd`. */
   readonly runtime: string;
   readonly access: AccessRules;
+  /** What a process of a posted spec may name; absent: nothing. */
+  readonly functions?: KnownFunctions;
   readonly savepointBytesMax?: number;
 }
 
@@ -46,7 +49,7 @@ export function restRoutes(deps: ApiDeps): Route[] {
   };
   return [
     { method: "GET", path: HEALTH, handle: (c) => c.json({ status: "ok" }) },
-    ...jobRoutes({ jobs, version, runtime }),
+    ...jobRoutes({ jobs, version, runtime, functions: deps.functions ?? new Map() }),
     ...savepointRoutes({ jobs, savepointBytesMax }),
     ...tableRoutes(jobs),
     { method: "GET", path: "/v1/metrics", handle: metrics },

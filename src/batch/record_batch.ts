@@ -9,7 +9,7 @@
 // Rows carry a weight (+1 inserts, -1 retracts); a batch without `weights` is all +1.
 
 import { assert } from "../base/assert.ts";
-import type { Bytes } from "../base/bytes.ts";
+import { type Bytes, concatBytes, utf8 } from "../base/bytes.ts";
 import type { DataType, Schema } from "./schema.ts";
 
 export interface FixedColumn {
@@ -118,16 +118,23 @@ function validityOf(values: readonly Value[]): Bytes | undefined {
   return bits;
 }
 
+/** One call of the encoder for all rows; where every character is one byte, text lengths are byte lengths. */
 function textColumn(values: readonly Value[], validity: Bytes | undefined): TextColumn {
-  const encoder = new TextEncoder();
-  const parts = values.map((value) => encoder.encode((value ?? "") as string));
+  const offsets = new Int32Array(values.length + 1);
+  let text = "";
+  values.forEach((value, row) => {
+    if (value !== null) text += value as string;
+    offsets[row + 1] = text.length;
+  });
+  const bytes = utf8(text);
+  return bytes.byteLength === text.length ? { type: "utf8", offsets, bytes, validity } : mixedColumn(values, validity);
+}
+
+function mixedColumn(values: readonly Value[], validity: Bytes | undefined): TextColumn {
+  const parts = values.map((value) => utf8((value ?? "") as string));
   const offsets = new Int32Array(values.length + 1);
   parts.forEach((part, row) => {
     offsets[row + 1] = (offsets[row] as number) + part.byteLength;
   });
-  const bytes = new Uint8Array(offsets[values.length] as number);
-  parts.forEach((part, row) => {
-    bytes.set(part, offsets[row] as number);
-  });
-  return { type: "utf8", offsets, bytes, validity };
+  return { type: "utf8", offsets, bytes: concatBytes(parts), validity };
 }

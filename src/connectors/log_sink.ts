@@ -11,7 +11,7 @@ import type { Schema } from "../batch/schema.ts";
 import { sinkInput, type SinkNode } from "../graph/plan.ts";
 import type { LogStore } from "./log_store.ts";
 import type { SinkConnector, SinkWriter } from "./sink.ts";
-import { StagedLines } from "./staged_lines.ts";
+import { linesWriter } from "./staged_lines.ts";
 
 /** A part and its commit fit one stored row; a record of it can be read back as one line. */
 const PART_BYTES = 1024 * 1024;
@@ -23,9 +23,10 @@ export function logSink(store: LogStore, node: SinkNode): SinkConnector {
   const spec = node.connector;
   assert(spec.kind === "log", "the node's connector is a log sink");
   const { name } = spec;
+  const { schema, updating } = sinkInput(node);
   return {
     guarantee: "exactly_once",
-    writer: () => new LogSinkWriter(name, sinkInput(node).schema),
+    writer: () => new LogSinkWriter(name, schema, updating),
     prepare: (scope) => store.prepareCommits(name, scope),
     commit: (scope, committables) =>
       store.commit(
@@ -37,13 +38,14 @@ export function logSink(store: LogStore, node: SinkNode): SinkConnector {
 }
 
 class LogSinkWriter implements SinkWriter {
-  readonly readsInPlace = true;
+  readonly readsInPlace: boolean;
   readonly #what: string;
-  readonly #lines: StagedLines;
+  readonly #lines: SinkWriter;
 
-  constructor(name: string, schema: Schema) {
+  constructor(name: string, schema: Schema, updating: boolean) {
     this.#what = `log ${name}`;
-    this.#lines = new StagedLines(schema, this.#what);
+    this.#lines = linesWriter(schema, this.#what, updating);
+    this.readsInPlace = this.#lines.readsInPlace === true;
   }
 
   get stagedBytes(): number {

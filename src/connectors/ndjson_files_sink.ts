@@ -10,11 +10,13 @@ import type { Schema } from "../batch/schema.ts";
 import { MillraceError } from "../base/errors.ts";
 import type { Files } from "../platform/ports.ts";
 import type { Committable, CommitScope, SinkConnector } from "./sink.ts";
-import { StagedLines } from "./staged_lines.ts";
+import { linesWriter } from "./staged_lines.ts";
 
 export interface NdjsonFilesTarget {
   readonly directory: string;
   readonly schema: Schema;
+  /** Rows are taken back: the files hold a changelog. */
+  readonly updating?: boolean;
 }
 
 /** Sorting names sorts checkpoints. */
@@ -25,7 +27,7 @@ export function ndjsonFilesSink(files: Files, target: NdjsonFilesTarget): SinkCo
   const directory = target.directory.replace(/\/+$/, "");
   return {
     guarantee: "exactly_once",
-    writer: () => new StagedLines(target.schema, `the files of ${directory}`),
+    writer: () => linesWriter(target.schema, `the files of ${directory}`, target.updating === true),
     prepare: async () => {
       // A directory that may not be used is better told of now than at the first commit.
       await files.list(directory).catch((error: unknown) => {

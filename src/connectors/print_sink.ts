@@ -5,12 +5,12 @@ import { textOf } from "../base/bytes.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { Console } from "../platform/ports.ts";
 import type { SinkConnector } from "./sink.ts";
-import { StagedLines } from "./staged_lines.ts";
+import { linesWriter } from "./staged_lines.ts";
 
-export function printSink(console: Console, schema: Schema): SinkConnector {
+export function printSink(console: Console, schema: Schema, updating = false): SinkConnector {
   return {
     guarantee: "at_least_once",
-    writer: () => new StagedLines(schema, "the terminal"),
+    writer: () => linesWriter(schema, "the terminal", updating),
     prepare: () => Promise.resolve(),
     commit: async (_scope, committables) => {
       for (const one of committables) {

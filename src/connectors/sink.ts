@@ -38,7 +38,7 @@ export interface SinkWriter {
   /** Synchronous: encodes or copies the rows into the sink's own buffer. */
   write(batch: RecordBatch): void;
   /** It keeps nothing of a batch that it is given, which may then show WASM memory as it is until `write` returns. */
-  readonly readsInPlace?: true;
+  readonly readsInPlace?: boolean;
   /** Bytes buffered since the last `stage`; the task checkpoints early when this grows too large. */
   readonly stagedBytes: number;
   /** What was written since the last call, as self-contained byte strings (none where nothing was written). */

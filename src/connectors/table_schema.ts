@@ -11,6 +11,8 @@ export interface TableTarget {
   /** The columns that tell rows apart; empty for `append`. */
   readonly primaryKey: readonly string[];
   readonly schema: Schema;
+  /** Rows are taken back; of mode `upsert` only. */
+  readonly updating?: boolean;
 }
 
 const TABLE_NAME = /^(?!millrace_|sqlite_|__|_cf_)[A-Za-z_][A-Za-z0-9_]{0,63}$/i;

@@ -2,13 +2,18 @@
 //
 // Staged bytes are encoded batches. A committable is one transaction of the target: fence, ledger row, rows. What the
 // ledger has is skipped, so a replay is harmless; a commit by an older generation is refused with `fenced`.
+//
+// Of a stream that takes rows back, what the rows of a checkpoint amount to is staged: at most one change a primary key,
+// so that the order of changes, and where committables are cut, no longer matter.
 
 import { MillraceError } from "../base/errors.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
+import { columnIndex } from "../batch/schema.ts";
 import { encodeBatch } from "../batch/wire.ts";
 import { decodePart } from "../checkpoint/part_batches.ts";
 import type { SqlDatabase, SqlStatement } from "../platform/ports.ts";
 import { commitFailed, enterLedger, prepareLedger, raiseFence, refuseFenced, uncommitted } from "./commit_ledger.ts";
+import { gathered, type NettedRow, NettedRows, nettedByKey } from "./netted_rows.ts";
 import type { Committable, CommitScope, SinkConnector, SinkWriter } from "./sink.ts";
 import { StagedBytes } from "./staged_bytes.ts";
 import { RowStatements } from "./table_rows.ts";
@@ -37,7 +42,7 @@ class TableSink implements SinkConnector {
   }
 
   writer(): SinkWriter {
-    return new EncodedBatchWriter();
+    return this.#target.updating === true ? new NettedRowWriter(this.#target) : new EncodedBatchWriter();
   }
 
   async prepare(scope: CommitScope): Promise<void> {
@@ -85,5 +90,33 @@ class EncodedBatchWriter implements SinkWriter {
 
   stage(): readonly Uint8Array[] {
     return this.#staged.take();
+  }
+}
+
+class NettedRowWriter implements SinkWriter {
+  readonly #keyColumns: readonly number[];
+  readonly #rows = new NettedRows();
+
+  constructor({ schema, primaryKey }: TableTarget) {
+    this.#keyColumns = primaryKey.map((name) => columnIndex(schema, name));
+  }
+
+  get stagedBytes(): number {
+    return this.#rows.bytes;
+  }
+
+  write(batch: RecordBatch): void {
+    this.#rows.add(batch);
+  }
+
+  stage(): readonly Uint8Array[] {
+    const staged = new StagedBytes(COMMITTABLE_BYTES);
+    const rows = nettedByKey(this.#rows.take(), this.#keyColumns);
+    // Statements take many rows of one kind.
+    const kinds: readonly ((one: NettedRow) => boolean)[] = [(one) => one.weight < 0, (one) => one.weight > 0];
+    for (const isKind of kinds) {
+      for (const batch of gathered(rows.filter(isKind))) staged.add(encodeBatch(batch));
+    }
+    return staged.take();
   }
 }

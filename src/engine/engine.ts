@@ -13,6 +13,7 @@ import { collectEndedJob, createJob, JobStore } from "../coordinator/job_store.t
 import { layoutOf } from "../coordinator/layout.ts";
 import type { JobPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
+import { ProcessFunctions } from "../job/define_process.ts";
 import type { JobSpec } from "../job/job_spec.ts";
 import { specError, validateJobSpec } from "../job/validate_job_spec.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -30,6 +31,8 @@ export interface EngineOptions {
   readonly task?: Partial<TaskOptions>;
   /** Where the tasks of jobs with more than one run; absent: where those with one do, in the engine's event loop. */
   readonly tasks?: TaskHost;
+  /** The TypeScript functions that jobs may name; absent: none. */
+  readonly functions?: ProcessFunctions;
   /** Sources in memory are allowed: the program that embeds Millrace is the only one to submit jobs. */
   readonly embedded?: boolean;
   readonly onChange?: (view: JobView) => void;
@@ -67,6 +70,7 @@ export class Engine {
   readonly savepoints: SavepointStore;
   readonly #options: EngineOptions;
   readonly #taskOptions: TaskOptions;
+  readonly #functions: ProcessFunctions;
   readonly #inline: TaskHost;
   readonly #live = new Map<JobId, LiveJob>();
   readonly #ended = new Map<JobId, JobRecord>();
@@ -75,7 +79,8 @@ export class Engine {
     this.platform = platform;
     this.#options = options;
     this.#taskOptions = { ...defaultTaskOptions, ...options.task };
-    this.#inline = new InlineTasks(platform, options.connectors, this.#taskOptions);
+    this.#functions = options.functions ?? new ProcessFunctions();
+    this.#inline = new InlineTasks(platform, options.connectors, this.#taskOptions, this.#functions);
     this.savepoints = new SavepointStore(platform, this.#taskOptions.memoryBudgetBytes);
   }
 
@@ -113,8 +118,11 @@ export class Engine {
     let plan: JobPlan;
     try {
       plan = this.#plan(record.spec as unknown as JobSpec);
+      for (const node of plan.nodes) {
+        if (node.kind === "process") this.#functions.get(node.functionName, `operator ${node.uid}`);
+      }
     } catch (thrown) {
-      // Nothing is stored: a version of Millrace that can run the job will take it up. The other jobs run meanwhile.
+      // Nothing is stored: a deployment that can run the job will take it up. The other jobs run meanwhile.
       const error = asMillraceError(thrown, `job ${record.jobId}`);
       this.platform.log.write("error", `the job cannot be taken up: ${error.message}`, { job: record.jobId });
       this.#ended.set(record.jobId, { ...record, status: "FAILED", error: error.toJSON() });
@@ -127,7 +135,8 @@ export class Engine {
 
   /** Starts a job from a spec of unknown shape; throws `spec_invalid` with every problem. */
   async submit(input: unknown, from: SubmitFrom = {}): Promise<JobView> {
-    const validation = validateJobSpec(input, { embedded: this.#options.embedded === true });
+    const functions = this.#functions.signatures;
+    const validation = validateJobSpec(input, { embedded: this.#options.embedded === true, functions });
     if (validation.kind === "invalid") throw specError(validation.problems);
     const { spec } = validation;
     const plan = this.#plan(spec);

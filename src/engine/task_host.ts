@@ -3,6 +3,7 @@
 import { asMillraceError } from "../base/errors.ts";
 import type { TaskHandle } from "../coordinator/job_runner.ts";
 import type { JobPlan } from "../graph/plan.ts";
+import { ProcessFunctions } from "../job/define_process.ts";
 import type { JobSpec } from "../job/job_spec.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Deployment, FromTask } from "../protocol/messages.ts";
@@ -32,10 +33,17 @@ export class InlineTasks implements TaskHost {
   readonly #platform: Platform;
   readonly #connectors: ConnectorFactory;
   readonly #options: TaskOptions;
+  readonly #functions: ProcessFunctions;
   /** One engine runs a job once, so the channels of all jobs can share a hub: generations keep restarts apart. */
   readonly #hubs = new Map<string, LocalChannels>();
 
-  constructor(platform: Platform, connectors: ConnectorFactory, options: TaskOptions) {
+  constructor(
+    platform: Platform,
+    connectors: ConnectorFactory,
+    options: TaskOptions,
+    functions: ProcessFunctions = new ProcessFunctions(),
+  ) {
+    this.#functions = functions;
     this.#platform = platform;
     this.#connectors = connectors;
     this.#options = options;
@@ -48,6 +56,7 @@ export class InlineTasks implements TaskHost {
         plan,
         deployment,
         connectors: connectorsOf(this.#connectors, plan, deployment.task.chain),
+        functions: this.#functions,
         hub: this.#hubOf(deployment.jobId),
         options: this.#options,
         outbox,

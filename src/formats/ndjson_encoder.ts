@@ -8,7 +8,8 @@
 //   utf8       quote, backslash and control characters escaped, everything else as it is (it is valid UTF-8)
 //   null       null
 //
-// Weights are not written: who writes a changelog says what a retraction looks like there.
+// A changelog has a first member besides, "op": "+" for a row that is given, "-" for one that is taken back; otherwise
+// weights are not written.
 
 import { assert } from "../base/assert.ts";
 import { type Bytes, utf8 } from "../base/bytes.ts";
@@ -19,6 +20,7 @@ import { equalSchemas, type Schema } from "../batch/schema.ts";
 const FIXED_VALUE_BYTES = 32;
 /** A control character becomes six bytes. */
 const ESCAPED_BYTES = 6;
+const OP_BYTES = '{"op":"+"'.length;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HIGH = 4_294_967_296;
@@ -45,18 +47,21 @@ export class NdjsonEncoder {
   /** Brace or comma, name and colon of each field. */
   readonly #keys: readonly Bytes[];
   readonly #keyBytes: number;
+  readonly #isChangelog: boolean;
   #buffer: Bytes = new Uint8Array(16 * 1024);
   #at = 0;
   /** The day whose text was made last; most rows share it with the one before. */
   #day = Number.NaN;
   #dayText = "";
 
-  constructor(schema: Schema) {
+  /** @param content `changelog`: of rows whose weights are +1 or -1; `rows`: of rows that are only given. */
+  constructor(schema: Schema, content: "rows" | "changelog" = "rows") {
     this.schema = schema;
+    this.#isChangelog = content === "changelog";
     this.#keys = schema.map(({ name }, index) =>
-      utf8(`${index === 0 ? "{" : ","}${JSON.stringify(name.toWellFormed())}:`),
+      utf8(`${index === 0 && !this.#isChangelog ? "{" : ","}${JSON.stringify(name.toWellFormed())}:`),
     );
-    this.#keyBytes = this.#keys.reduce((sum, key) => sum + key.byteLength, 3);
+    this.#keyBytes = this.#keys.reduce((sum, key) => sum + key.byteLength, 3) + (this.#isChangelog ? OP_BYTES : 0);
   }
 
   /** Rows `[start, end)` as lines; the bytes are the caller's. */
@@ -67,7 +72,8 @@ export class NdjsonEncoder {
     this.#at = 0;
     for (let row = start; row < end; row++) {
       this.#reserve(this.#keyBytes + writers.length * FIXED_VALUE_BYTES);
-      if (writers.length === 0) this.#ascii("{");
+      if (this.#isChangelog) this.#ascii((batch.weights?.[row] ?? 1) > 0 ? '{"op":"+"' : '{"op":"-"');
+      else if (writers.length === 0) this.#ascii("{");
       writers.forEach((write, index) => {
         this.#raw(this.#keys[index] as Bytes);
         const { validity } = batch.columns[index] as Column;

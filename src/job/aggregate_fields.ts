@@ -23,6 +23,8 @@ export interface AggregateSite {
   readonly added: readonly string[];
   /** Rows may take earlier ones back: which operator does that. */
   readonly updating: string | undefined;
+  /** What to use instead where distinct values are not counted. */
+  readonly insteadOfDistinct: string | undefined;
 }
 
 /** The output's columns of all aggregates; undefined where one is wrong. */
@@ -48,7 +50,7 @@ function aggregateField(
   site: Site,
   name: string,
   spec: AggregateSpec,
-  { schema, updating }: AggregateSite,
+  { schema, updating, insteadOfDistinct }: AggregateSite,
   path: string,
 ): Field | undefined {
   if (spec.column === undefined) {
@@ -59,6 +61,10 @@ function aggregateField(
   if (updating !== undefined && !TAKEN_BACK.includes(spec.function)) {
     const found = `${show(spec.function)} over rows that are taken back later: ${updating}`;
     refuse(site, `${path}.function`, found, `${oneOf(TAKEN_BACK)}, or this aggregate before that operator`);
+    return undefined;
+  }
+  if (spec.function === "count_distinct" && insteadOfDistinct !== undefined) {
+    refuse(site, `${path}.function`, `"count_distinct" without a window`, insteadOfDistinct);
     return undefined;
   }
   const allowed = ALLOWED[spec.function];

@@ -11,13 +11,15 @@
 //
 // Operators are numbered by nothing but their order; each has the uid that it is given, which names its state.
 
-import type { DataType } from "../batch/schema.ts";
 import type { AggregatesOver } from "./aggregate_builders.ts";
 import * as types from "./builder_types.ts";
 import type { Columns, ColumnType, KeyColumn, NamesOf } from "./column_types.ts";
 import type { Sink } from "./connector_builders.ts";
-import { type Duration, durationMs } from "./duration.ts";
-import type { FieldSpec, JobSpec, OperatorSpec, SourceConnectorSpec, WindowSpec } from "./job_spec.ts";
+import { type Duration, durationMs, milliseconds } from "./duration.ts";
+import type { NoColumns, ProcessFunction, TypedProcessFunction } from "./define_process.ts";
+import { fieldsOf } from "./field_specs.ts";
+import type { FieldSpec, JobSpec, OperatorSpec, ProcessSpec, SourceConnectorSpec, WindowSpec } from "./job_spec.ts";
+import { processFacts } from "./process_facts.ts";
 import { type Operand, specOf, type Typed, TypedColumn } from "./typed_column.ts";
 import { specError, validateJobSpec } from "./validate_job_spec.ts";
 
@@ -71,15 +73,6 @@ export class JobBuilder {
     return checked.spec;
   }
 }
-
-const milliseconds = (name: string, duration: Duration | undefined): Readonly<Record<string, number>> =>
-  duration === undefined ? {} : { [name]: durationMs(duration) };
-
-const fieldsOf = (schema: Columns): FieldSpec[] =>
-  Object.entries(schema).map(([name, type]) => {
-    const nullable = type.endsWith("?");
-    return { name, type: (nullable ? type.slice(0, -1) : type) as DataType, nullable };
-  });
 
 /** Rows with the columns `In`. Any number of operators and sinks may read them. */
 export class Stream<In extends Columns> {
@@ -279,17 +272,30 @@ export class KeyedStream<In extends Columns, Keys extends string> {
   }
 
   /** Another input of one process function, by keys of the same types. */
-  connect<Right extends Columns, RightKeys extends string>(right: KeyedStream<Right, RightKeys>): ConnectedStreams {
+  connect<Right extends Columns, RightKeys extends string>(
+    right: KeyedStream<Right, RightKeys>,
+  ): ConnectedStreams<In, Right> {
     return new ConnectedStreams(this.#job, [this.#input, right.#input], [this.#keys, right.#keys]);
   }
 
-  /** A function that the deployment registers under this name, with state by key. */
+  /** A function that the deployment registers, with state by key. */
+  process<Reads extends Columns, Out extends Columns, Sides extends types.SideColumns>(
+    uid: string,
+    its: In extends types.Readable<Reads> ? TypedProcessFunction<Reads, NoColumns, Out, Sides> : never,
+    options?: types.FunctionOptions,
+  ): SidedStream<Out, Sides>;
+  /** The same by its name, with what it emits and keeps. */
   process<const Out extends Columns, const Sides extends types.SideColumns = Readonly<Record<never, Columns>>>(
     uid: string,
     name: string,
     options: types.ProcessOptions<Out, Sides>,
-  ): SidedStream<Out, Sides> {
-    return new ConnectedStreams(this.#job, [this.#input], [this.#keys]).process(uid, name, options);
+  ): SidedStream<Out, Sides>;
+  process(
+    uid: string,
+    its: string | ProcessFunction,
+    options?: types.ProcessOptions<Columns, types.SideColumns> | types.FunctionOptions,
+  ): SidedStream<Columns, types.SideColumns> {
+    return addProcess(this.#job, { uid, inputs: [this.#input], keyBy: [this.#keys] }, its, options);
   }
 }
 
@@ -299,7 +305,9 @@ const joinRow = <In extends Columns>(side: "left" | "right", names: readonly str
   ) as unknown as types.JoinRow<In>;
 
 /** The inputs of a process function. */
-export class ConnectedStreams {
+export class ConnectedStreams<In extends Columns, Second extends Columns> {
+  /** For TypeScript alone. */
+  declare protected readonly columns: (first: In, second: Second) => [In, Second];
   readonly #job: JobBuilder;
   readonly #inputs: readonly string[];
   readonly #keyBy: readonly (readonly string[])[];
@@ -310,30 +318,39 @@ export class ConnectedStreams {
     this.#keyBy = keyBy;
   }
 
+  /** A function that the deployment registers, with state by key. */
+  process<Reads extends Columns, ReadsSecond extends Columns, Out extends Columns, Sides extends types.SideColumns>(
+    uid: string,
+    its: [In, Second] extends [types.Readable<Reads>, types.Readable<ReadsSecond>]
+      ? TypedProcessFunction<Reads, ReadsSecond, Out, Sides>
+      : never,
+    options?: types.FunctionOptions,
+  ): SidedStream<Out, Sides>;
+  /** The same by its name, with what it emits and keeps. */
   process<const Out extends Columns, const Sides extends types.SideColumns = Readonly<Record<never, Columns>>>(
     uid: string,
     name: string,
     options: types.ProcessOptions<Out, Sides>,
-  ): SidedStream<Out, Sides> {
-    const { columns, states = {}, outputs = {}, params = null } = options;
-    const sides = Object.entries(outputs as types.SideColumns);
-    this.#job.add(
-      {
-        uid,
-        kind: "process",
-        inputs: this.#inputs,
-        keyBy: this.#keyBy,
-        function: name,
-        columns: fieldsOf(columns),
-        states: Object.fromEntries(
-          Object.entries(states).map(([key, { kind, ttl }]) => [key, { kind, ...milliseconds("ttlMs", ttl) }]),
-        ),
-        outputs: Object.fromEntries(sides.map(([side, schema]) => [side, fieldsOf(schema)])),
-        params,
-      },
-      options,
-    );
-    const names = Object.fromEntries(sides.map(([side, schema]) => [side, Object.keys(schema)]));
-    return new SidedStream<Out, Sides>(this.#job, uid, Object.keys(columns), names);
+  ): SidedStream<Out, Sides>;
+  process(
+    uid: string,
+    its: string | ProcessFunction,
+    options?: types.ProcessOptions<Columns, types.SideColumns> | types.FunctionOptions,
+  ): SidedStream<Columns, types.SideColumns> {
+    return addProcess(this.#job, { uid, inputs: this.#inputs, keyBy: this.#keyBy }, its, options);
   }
+}
+
+type ProcessPlace = Pick<ProcessSpec, "uid" | "inputs" | "keyBy">;
+function addProcess(
+  builder: JobBuilder,
+  place: ProcessPlace,
+  its: string | ProcessFunction,
+  options: types.ProcessOptions<Columns, types.SideColumns> | types.FunctionOptions = {},
+): SidedStream<Columns, types.SideColumns> {
+  const facts = processFacts(its, options);
+  builder.add({ ...place, kind: "process", ...facts }, options);
+  const namesOf = (fields: readonly FieldSpec[]): string[] => fields.map(({ name }) => name);
+  const sides = Object.fromEntries(Object.entries(facts.outputs).map(([side, fields]) => [side, namesOf(fields)]));
+  return new SidedStream<Columns, types.SideColumns>(builder, place.uid, namesOf(facts.columns), sides);
 }

@@ -91,5 +91,13 @@ export interface ProcessOptions<Out extends Columns, Sides extends SideColumns> 
   readonly params?: PlainData;
 }
 export type SideColumns = Readonly<Record<string, Columns>>;
+/** Of a function that says itself what it emits and keeps. */
+export interface FunctionOptions extends OperatorOptions {
+  readonly params?: PlainData;
+}
+/** Streams that have the columns that a function reads; a column that may be null may be one that never is. */
+export type Readable<Reads extends Columns> = {
+  readonly [Name in keyof Reads]: Reads[Name] extends `${infer Type}?` ? Type | Reads[Name] : Reads[Name];
+};
 
 export type { AggregatesOver };

@@ -16,3 +16,7 @@ export function durationMs(duration: Duration): number {
   const { days = 0, hours = 0, minutes = 0, seconds = 0, milliseconds = 0 } = duration;
   return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + milliseconds;
 }
+
+/** A member of a spec, which is left out where it is not said. */
+export const milliseconds = (name: string, duration: Duration | undefined): Readonly<Record<string, number>> =>
+  duration === undefined ? {} : { [name]: durationMs(duration) };

@@ -43,7 +43,13 @@ export function resolveWindow(spec: Sound<WindowSpec>, site: Site): Resolution {
   const keys = keyFields(site, keyBy, schema, `${site.path}.keyBy`);
   refuseBounds(keyBy, site);
   const names = [...BOUNDS, ...keyBy];
-  const made = aggregateFields(site, aggregates, { schema, before: names, added: BOUNDS, updating: undefined });
+  const made = aggregateFields(site, aggregates, {
+    schema,
+    before: names,
+    added: BOUNDS,
+    updating: undefined,
+    insteadOfDistinct: undefined,
+  });
   if (site.problems.length > before || keys === undefined || made === undefined) return unknown;
   const output = [field(WINDOW_START, "timestamp"), field(WINDOW_END, "timestamp"), ...keys, ...made];
   const main: Stream = { schema: output, eventTime: timeless("window", spec.uid), updating: undefined };
@@ -75,13 +81,22 @@ function refuseBounds(keyBy: readonly string[], site: Site): void {
   }
 }
 
+const DISTINCT_IN_TWO =
+  "two aggregates: one by the keys and that column, and one of its rows that counts them by the keys";
+
 export function resolveAggregate(spec: Sound<AggregateOperatorSpec>, site: Site): Resolution {
   const { aggregates, keyBy } = spec;
   const { schema, updating } = inputOf(site);
   const inputs = knownInputs(site);
   if (schema === undefined || keyBy === undefined || aggregates === undefined || inputs === undefined) return failed;
   const keys = keyFields(site, keyBy, schema, `${site.path}.keyBy`);
-  const made = aggregateFields(site, aggregates, { schema, before: keyBy, added: [], updating });
+  const made = aggregateFields(site, aggregates, {
+    schema,
+    before: keyBy,
+    added: [],
+    updating,
+    insteadOfDistinct: DISTINCT_IN_TWO,
+  });
   if (keys === undefined || made === undefined) return failed;
   const output = [...keys, ...made];
   const main: Stream = {

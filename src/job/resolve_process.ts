@@ -1,12 +1,14 @@
 // Checks a process: its function, the keys of its inputs, its own columns and side outputs.
 
-import type { Field } from "../batch/schema.ts";
+import type { Field, Schema } from "../batch/schema.ts";
 import { allOf, didYouMean, show } from "../expression/problem.ts";
 import type { FieldSpec, ProcessSpec } from "./job_spec.ts";
 import { keyFields } from "./key_fields.ts";
 import {
   failed,
+  type InputStream,
   knownInputs,
+  neededTime,
   refuse,
   refuseUpdating,
   type Resolution,
@@ -35,6 +37,7 @@ export function resolveProcess(spec: Sound<ProcessSpec>, site: Site): Resolution
   const sides = new Map(Object.entries(outputs ?? {}));
   const unknown: Resolution = { ...failed, sides: new Map([...sides].map(([name, one]) => [name, stream(one)])) };
   if (keyBy !== undefined) checkKeys(keyBy, site);
+  checkDeclared(spec, site);
   if (columns === undefined || site.problems.length > before) return unknown;
   const main = stream(columns);
   const inputs = knownInputs(site);
@@ -60,6 +63,46 @@ function checkFunction({ function: name, inputs }: Sound<ProcessSpec>, site: Sit
     refuse(site, path, `${show(name)} with ${counted(inputs.length)}`, `${counted(known.inputs)}, which it reads`);
   }
 }
+
+/** The spec says of the function what the function says of itself. */
+function checkDeclared({ function: name, columns, states, outputs }: Sound<ProcessSpec>, site: Site): void {
+  const known = name === undefined || site.functions === "any" ? undefined : site.functions.get(name)?.declares;
+  if (known === undefined) return;
+  const { path } = site;
+  const expect = (at: string, found: string, wanted: string): void => {
+    if (found !== wanted) refuse(site, `${path}.${at}`, found, `what function ${show(name)} declares: ${wanted}`);
+  };
+  if (columns !== undefined) expect("columns", textOf(columns), textOf(known.columns));
+  if (states !== undefined) {
+    const kinds = Object.entries(states).map(([state, { kind }]) => `${state} ${kind}`);
+    const declared = [...known.states].map(([state, kind]) => `${state} ${kind}`);
+    expect("states", listOf(kinds.sort()), listOf(declared.sort()));
+  }
+  if (outputs !== undefined) {
+    expect("outputs", listOf(Object.keys(outputs).sort()), listOf([...known.outputs.keys()].sort()));
+    for (const [side, fields] of Object.entries(outputs)) {
+      const declared = known.outputs.get(side);
+      if (declared !== undefined) expect(`outputs.${side}`, textOf(fields), textOf(declared));
+    }
+  }
+  site.inputs.forEach((input, index) => {
+    checkReads(input, known.reads[index] ?? [], site, name);
+    if (known.needsEventTime) neededTime(site, input);
+  });
+}
+
+function checkReads({ schema, path }: InputStream, reads: Schema, site: Site, name: string | undefined): void {
+  for (const column of schema === undefined ? [] : reads) {
+    const found = schema?.find((one) => one.name === column.name);
+    const fits = found?.type === column.type && (column.nullable || !found.nullable);
+    const what = found === undefined ? `no column ${show(column.name)}` : textOf([found]);
+    if (!fits) refuse(site, path, what, `${textOf([column])}, which function ${show(name)} reads`);
+  }
+}
+
+const textOf = (fields: readonly FieldSpec[]): string =>
+  listOf(fields.map(({ name, type, nullable }) => `${name} ${type}${nullable ? "?" : ""}`));
+const listOf = (texts: readonly string[]): string => (texts.length === 0 ? "none" : texts.join(", "));
 
 function refuseRepeats(fields: readonly FieldSpec[], path: string, site: Site): void {
   const names = fields.map((one) => one.name);

@@ -36,15 +36,21 @@ function checkMode({ mode, primaryKey }: TableSinkSpec, site: Site): void {
     refuse(site, at, show(primaryKey), "no primaryKey for mode append: every row is inserted");
 }
 
-function checkUpdating(connector: SinkConnectorSpec, { updating }: InputStream, site: Site): void {
-  if (updating === undefined || (connector.kind === "table" && connector.mode === "upsert")) return;
-  const at = `${site.path}.connector`;
+/** Every sink shows rows that are taken back, but for a table without a key; the others as lines that begin with "op". */
+function checkUpdating(connector: SinkConnectorSpec, { updating, schema, path }: InputStream, site: Site): void {
+  if (updating === undefined) return;
   const why = `for rows that are taken back later: ${updating}`;
-  if (connector.kind === "table")
-    refuse(site, `${at}.mode`, `mode "append" ${why}`, 'mode "upsert" with a primaryKey, which takes rows back');
-  else
-    refuse(site, `${at}.kind`, `${show(connector.kind)} ${why}`, 'a "table" with mode "upsert", which takes rows back');
+  if (connector.kind !== "table") {
+    if (schema !== undefined && columnIndex(schema, CHANGE_MEMBER) >= 0)
+      refuse(site, path, `column ${show(CHANGE_MEMBER)} ${why}`, "another name: it says what happens to the row");
+  } else if (connector.mode === "append") {
+    const expected = 'mode "upsert" with a primaryKey, which takes rows back';
+    refuse(site, `${site.path}.connector.mode`, `mode "append" ${why}`, expected);
+  }
 }
+
+/** The first member of each line of a changelog. */
+const CHANGE_MEMBER = "op";
 
 function checkTable({ primaryKey }: TableSinkSpec, schema: Schema, inputPath: string, site: Site): void {
   for (const [index, name] of primaryKey.entries()) {

@@ -55,13 +55,21 @@ export class BatchRegion {
   /** Most batches have no weights and need no memory for them. */
   #weightsBuffer = 0;
   #timeBounds = 0;
+  readonly #ownsColumns: boolean;
 
-  constructor(kernel: KernelInstance, schema: Schema, capacity = BATCH_ROWS_MAX) {
+  /** @param columns `borrowed`: only the descriptor is this region's own (BorrowedRegion). */
+  constructor(kernel: KernelInstance, schema: Schema, capacity = BATCH_ROWS_MAX, columns: "own" | "borrowed" = "own") {
     this.kernel = kernel;
     this.schema = schema;
     this.capacity = capacity;
+    this.#ownsColumns = columns === "own";
     this.address = kernel.allocate(BATCH_COLUMN_0 + schema.length * COLUMN_BYTES);
     kernel.writeU32(this.address + BATCH_COLUMNS, schema.length);
+    if (this.#ownsColumns) this.#allocateColumns();
+  }
+
+  #allocateColumns(): void {
+    const { kernel, schema, capacity } = this;
     schema.forEach((field, index) => {
       const data = kernel.allocate(columnDataBytes(field.type, capacity) + 16);
       const validity = kernel.allocate(bitmapBytes(capacity) + 16);
@@ -116,6 +124,7 @@ export class BatchRegion {
   }
   /** Says whether the rows that are now written have weights, and makes room for them. */
   useWeights(weighted: boolean): void {
+    assert(this.#ownsColumns, "borrowed columns are not written");
     if (weighted && this.#weightsBuffer === 0) this.#weightsBuffer = this.kernel.allocate(this.capacity);
     this.kernel.writeU32(this.address + BATCH_WEIGHTS, weighted ? this.#weightsBuffer : 0);
   }
@@ -127,6 +136,7 @@ export class BatchRegion {
 
   /** Copies rows `[start, end)` of a standalone batch in; this region's schema must equal the batch's. */
   load(batch: RecordBatch, start = 0, end = batch.rowCount): void {
+    assert(this.#ownsColumns, "borrowed columns are not written");
     const rows = end - start;
     assert(rows <= this.capacity, "the batch fits the region");
     assert(batch.columns.length === this.schema.length, "batch and region have the same columns");
@@ -253,13 +263,17 @@ export class BatchRegion {
     return indices === undefined ? weights.slice(start, end) : Int8Array.from(indices, (row) => weights[row] as number);
   }
 
-  free(): void {
+  #freeColumns(): void {
     this.schema.forEach((field, index) => {
       const column = this.columnAddress(index);
       this.kernel.free(this.dataAddress(index), columnDataBytes(field.type, this.capacity) + 16);
       this.kernel.free(this.kernel.readU32(column + COLUMN_VALIDITY_BUFFER), bitmapBytes(this.capacity) + 16);
     });
     this.kernel.free(this.watermarksAddress, this.capacity * 8);
+  }
+
+  free(): void {
+    if (this.#ownsColumns) this.#freeColumns();
     if (this.#timeBounds !== 0) this.kernel.free(this.#timeBounds, timeBoundsBytes(this.capacity));
     if (this.#weightsBuffer !== 0) this.kernel.free(this.#weightsBuffer, this.capacity);
     if (this.#heapAddress !== 0) this.kernel.free(this.#heapAddress, this.#heapBytes);

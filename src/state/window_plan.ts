@@ -44,11 +44,18 @@ export interface WindowTableConfig {
 }
 
 /** Codes of kernels/table/layout.ts. */
-const foldFlag = { sum: 1, min: 2, max: 4, float: 8, nullable: 16 } as const;
-const operation = { copy: 0, count: 1, orderedFloat: 2, sumFloat: 3, averageInteger: 4, averageFloat: 5 } as const;
+export const foldFlag = { sum: 1, min: 2, max: 4, float: 8, nullable: 16 } as const;
+export const operation = {
+  copy: 0,
+  count: 1,
+  orderedFloat: 2,
+  sumFloat: 3,
+  averageInteger: 4,
+  averageFloat: 5,
+} as const;
 
 /** Length of the kernels' list. */
-const AGGREGATES_MAX = 128;
+export const AGGREGATES_MAX = 128;
 const SETS_MAX = 16;
 
 const I64_MIN = -(2n ** 63n);
@@ -88,7 +95,7 @@ export interface WindowPlan {
 }
 
 /** Where one column's accumulators lie; -1 = not kept. */
-interface Accumulators {
+export interface Accumulators {
   readonly source: Field;
   readonly countAt: number;
   readonly sumAt: number;
@@ -149,7 +156,10 @@ export function planWindowTable(input: Schema, config: WindowTableConfig): Windo
 }
 
 /** Columns that need accumulators, in order of column, with their flags. */
-function foldedColumns(input: Schema, config: WindowTableConfig): [number, number][] {
+export function foldedColumns(
+  input: Schema,
+  config: Pick<WindowTableConfig, "aggregates" | "keepsTimes" | "timestamp">,
+): [number, number][] {
   const flags = new Map<number, number>();
   if (config.keepsTimes === true) flags.set(config.timestamp, foldFlag.min | foldFlag.max);
   for (const { function: name, column } of config.aggregates) {
@@ -172,7 +182,7 @@ function countedColumns(aggregates: readonly WindowAggregate[]): number[] {
   return [...new Set(columns)].sort((left, right) => left - right);
 }
 
-function placeAccumulators(
+export function placeAccumulators(
   source: Field,
   flags: number,
   from: number,
@@ -198,7 +208,7 @@ function placeAccumulators(
   return { accumulators: { source, countAt, sumAt, minAt, maxAt }, end: at };
 }
 
-const value = (kind: number, at: number, countAt: number, nullable = false, initial = 0n): ValuePlan => ({
+export const value = (kind: number, at: number, countAt: number, nullable = false, initial = 0n): ValuePlan => ({
   operation: kind,
   at,
   countAt,
@@ -206,7 +216,7 @@ const value = (kind: number, at: number, countAt: number, nullable = false, init
   initial,
 });
 
-function outputOf(aggregate: WindowAggregate, kept: Accumulators | undefined, rowsAt: number): ValuePlan {
+export function outputOf(aggregate: WindowAggregate, kept: Accumulators | undefined, rowsAt: number): ValuePlan {
   assert(aggregate.function !== "count_distinct", "different values are counted in their set");
   if (aggregate.function === "count") {
     const countAt = kept?.countAt ?? rowsAt;
@@ -228,7 +238,7 @@ function outputOf(aggregate: WindowAggregate, kept: Accumulators | undefined, ro
   }
 }
 
-function resultType(input: Schema, aggregate: WindowAggregate): DataType {
+export function resultType(input: Schema, aggregate: WindowAggregate): DataType {
   if (aggregate.function === "count" || aggregate.function === "count_distinct") return "i64";
   if (aggregate.function === "avg") return "f64";
   return present(input[aggregate.column ?? -1], "aggregated column").type;
@@ -269,7 +279,7 @@ function checkConfig(input: Schema, config: WindowTableConfig): void {
   assert(start >= 0 && start < end && end <= config.maxParallelism, "the table owns at least one key group");
 }
 
-function checkAggregate(
+export function checkAggregate(
   input: Schema,
   aggregate: WindowAggregate,
   refuse: (code: string, message: string) => MillraceError,

@@ -7,6 +7,7 @@ import { readPart } from "../checkpoint/parts.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import type { Schema } from "../batch/schema.ts";
 import type { JobPlan } from "../graph/plan.ts";
+import { ProcessFunctions } from "../job/define_process.ts";
 import { allKeyGroups } from "../keygroup/key_group.ts";
 import { BatchRegion } from "../kernel/batch_region.ts";
 import { KernelInstance } from "../kernel/instance.ts";
@@ -14,6 +15,7 @@ import type { KeyedState } from "../operators/keyed_state.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { StateRestore, StateSnapshot } from "../protocol/snapshot.ts";
 import { buildNode } from "./nodes/build_node.ts";
+import { processStates } from "./nodes/process_node.ts";
 import { type StatePart, statePart } from "./state_part.ts";
 import type { TaskWiring } from "./task_wiring.ts";
 
@@ -53,6 +55,7 @@ function detachedStates(
 ): readonly KeyedState[] {
   const node = plan.nodes.find((one) => one.uid === uid);
   if (node === undefined || node.kind === "source" || node.kind === "sink") return [];
+  if (node.kind === "process") return processStates(node, plan.maxParallelism);
   const kernel = new KernelInstance(platform.modules.kernels, budgetBytes);
   const { states } = buildNode(node, {
     kernel,
@@ -63,6 +66,8 @@ function detachedStates(
     side: () => [],
     clock: platform.clock,
     operator: { epoch: () => 1, countLate: () => undefined },
+    functions: new ProcessFunctions(),
+    stateBudgetBytes: budgetBytes,
   });
   return states;
 }

@@ -101,7 +101,7 @@ export class Task {
   }
 
   #build(): Chain {
-    const { plan, deployment, connectors, hub } = this.#wiring;
+    const { plan, deployment, connectors, hub, functions, options } = this.#wiring;
     const { generation, task } = deployment;
     const wake = (): void => this.#mailbox.wake();
     for (const edge of plan.edges) {
@@ -127,6 +127,8 @@ export class Task {
       sinks: connectors.sinks,
       senders,
       clock: this.#platform.clock,
+      functions,
+      stateBudgetBytes: options.memoryBudgetBytes,
       operator: {
         epoch: () => this.#snapshotter.epoch,
         countLate: (rows) => {

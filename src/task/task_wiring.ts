@@ -4,6 +4,7 @@ import type { OperatorUid } from "../base/ids.ts";
 import type { SinkConnector } from "../connectors/sink.ts";
 import type { SourceConnector } from "../connectors/source.ts";
 import type { JobPlan } from "../graph/plan.ts";
+import type { ProcessFunctions } from "../job/define_process.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ChannelHub } from "../protocol/frames.ts";
 import type { Deployment, FromTask } from "../protocol/messages.ts";
@@ -29,6 +30,8 @@ export interface TaskWiring {
   readonly plan: JobPlan;
   readonly deployment: Deployment;
   readonly connectors: TaskConnectors;
+  /** What the deployment registers. */
+  readonly functions: ProcessFunctions;
   /** Connects this task with those that its edges lead from and to. */
   readonly hub: ChannelHub;
   readonly options: TaskOptions;

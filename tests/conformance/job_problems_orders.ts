@@ -178,16 +178,28 @@ const updating: readonly InvalidSpec[] = [
     ],
   },
   {
-    name: "only a table with a key takes rows back",
+    name: "a table without a key takes no rows back, and a changelog has a column of its own",
     spec: (job) => {
       change(13, { connector: { kind: "table", table: "totals", mode: "append" } })(job);
       change(14, { connector: { kind: "print" } })(job);
-      return change(12, { connector: { kind: "ndjson_files", directory: "best" } })(job);
+      const op = { uid: "op", kind: "project", input: "totals", columns: { op: { col: "n" } } };
+      const sink = { ...at(job, 13), uid: "op_out", input: "op", connector: { kind: "print" } };
+      return { ...job, operators: [...job.operators, op, sink] };
     },
     problems: [
-      'operators[12].connector.kind: found "ndjson_files" for rows that are taken back later: top_n "best" takes back rows that others push out, expected a "table" with mode "upsert", which takes rows back',
       `operators[13].connector.mode: found mode "append" for ${CORRECTS}, expected mode "upsert" with a primaryKey, which takes rows back`,
-      `operators[14].connector.kind: found "print" for ${CORRECTS}, expected a "table" with mode "upsert", which takes rows back`,
+      `operators[22].input: found column "op" for ${CORRECTS}, expected another name: it says what happens to the row`,
+    ],
+  },
+  {
+    name: "values are told apart within windows only",
+    spec: (job) => {
+      const aggregates = { kinds: { function: "count_distinct", column: "id" } };
+      const distinct = { uid: "distinct", kind: "aggregate", input: "paid", keyBy: ["customer"], aggregates };
+      return { ...job, operators: [...job.operators, distinct, { ...at(job, 13), uid: "out", input: "distinct" }] };
+    },
+    problems: [
+      'operators[21].aggregates.kinds.function: found "count_distinct" without a window, expected two aggregates: one by the keys and that column, and one of its rows that counts them by the keys',
     ],
   },
 ];

@@ -374,10 +374,96 @@ function enrichedPairs(): JoinGoldenJob {
   };
 }
 
+const countOrders = {
+  uid: "totals",
+  kind: "aggregate",
+  input: "orders",
+  keyBy: ["customer"],
+  aggregates: { orders: { function: "count" }, ids: { function: "sum", column: "id" } },
+};
+
+/** Late rows count too: running aggregates look at no watermark. */
+function totalsOf(splits: GoldenSplits): Row[] {
+  const totals = new Map<Value, { orders: bigint; ids: bigint | null }>();
+  for (const row of splits.flat()) {
+    const customer = row[COLUMN.customer] as Value;
+    const id = row[COLUMN.id] as bigint | null;
+    const before = totals.get(customer) ?? { orders: 0n, ids: null };
+    const ids = id === null ? before.ids : (before.ids ?? 0n) + id;
+    totals.set(customer, { orders: before.orders + 1n, ids });
+  }
+  return [...totals].map(([customer, { orders, ids }]) => [customer, orders, ids]);
+}
+const totalsInSql = "(select customer, count(*) as orders, sum(id)::bigint as ids from orders group by customer)";
+
+function enrichedTotals(): JoinGoldenJob {
+  const random = seededPrng(16);
+  const inputs = { orders: drawOrders(random, 3, 150, 1000), customers: drawCustomers(random) };
+  const rows = pairs(totalsOf(inputs.orders), inputs.customers.flat(), (total, customer) => total[0] === customer[0]);
+  return {
+    name: "totals that change joined with rows that stay",
+    inputs,
+    tables: { orders: orderColumns, customers: customerColumns },
+    expected: { out: lines(rows.map(([total, customer]) => [...values(customer, 0, 1), ...values(total, 1, 2)])) },
+    sql: { out: `select name, country, orders, ids from ${totalsInSql} join customers on customer = name` },
+    spec: {
+      operators: [
+        orders,
+        countOrders,
+        source("customers", customerColumns),
+        {
+          uid: "enriched",
+          kind: "join",
+          left: "totals",
+          right: "customers",
+          on: [{ left: "customer", right: "name" }],
+          ttlMs: DAY_MS,
+          columns: { name: "right.name", country: "right.country", orders: "left.orders", ids: "left.ids" },
+        },
+        sink("out", "enriched"),
+      ],
+    },
+  };
+}
+
+function equalTotals(): JoinGoldenJob {
+  const inputs = { orders: drawOrders(seededPrng(17), 3, 120, 1000) };
+  const totals = totalsOf(inputs.orders);
+  const rows = pairs(totals, totals, (left, right) => left[1] === right[1]);
+  return {
+    name: "customers with equally many orders",
+    inputs,
+    tables: { orders: orderColumns },
+    expected: { out: lines(rows.map(([left, right]) => [...values(left, 1, 0), ...values(right, 0, 2)])) },
+    sql: {
+      out: `select l.orders, l.customer, r.customer, r.ids from ${totalsInSql} l join ${totalsInSql} r
+        on l.orders = r.orders`,
+    },
+    spec: {
+      operators: [
+        orders,
+        countOrders,
+        {
+          uid: "equal",
+          kind: "join",
+          left: "totals",
+          right: "totals",
+          on: [{ left: "orders", right: "orders" }],
+          ttlMs: DAY_MS,
+          columns: { orders: "left.orders", one: "left.customer", other: "right.customer", ids: "right.ids" },
+        },
+        sink("out", "equal"),
+      ],
+    },
+  };
+}
+
 export const joinGoldenJobs: readonly JoinGoldenJob[] = [
   paidOrders(),
   repeatedOrders(),
   earlierPayments(),
   nearOrders(),
   enrichedPairs(),
+  enrichedTotals(),
+  equalTotals(),
 ];

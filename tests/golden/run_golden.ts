@@ -3,6 +3,7 @@
 
 import { seededPrng } from "../../src/base/prng.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
+import { type ProcessFunction, ProcessFunctions } from "../../src/job/define_process.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { sinkInput } from "../../src/graph/plan.ts";
 import type { Platform } from "../../src/platform/platform.ts";
@@ -13,6 +14,8 @@ export interface GoldenJob {
   readonly name: string;
   /** The spec without parallelism and checkpoint settings; sources are of kind `memory`, named as in `inputs`. */
   readonly spec: { readonly operators: readonly Readonly<Record<string, unknown>>[] };
+  /** What the spec's processes name. */
+  readonly functions?: readonly ProcessFunction[];
   readonly inputs: Readonly<Record<string, GoldenSplits>>;
   /** By sink uid: the rows it must hold at the end, as `textOfRow` writes them, sorted. */
   readonly expected: Readonly<Record<string, readonly string[]>>;
@@ -55,6 +58,7 @@ export async function runGolden(
   const open = (): Engine =>
     new Engine(platform, {
       connectors,
+      functions: new ProcessFunctions(job.functions ?? []),
       embedded: true,
       task: { batchRows: run.batchRows, memoryBudgetBytes: 1 << 26 },
     });

@@ -6,7 +6,7 @@ import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { millraceVersion } from "../version.ts";
 import { EXIT, reportError } from "./exit.ts";
-import { withListen, withStore } from "./options.ts";
+import { withFunctions, withListen, withStore } from "./options.ts";
 
 // Node keeps compiled modules between runs where it can, which makes the second start three times as quick.
 module.enableCompileCache?.();
@@ -34,8 +34,7 @@ withStore(program.command("run"))
     status = await (await import("./run.ts")).run(file, options);
   });
 
-program
-  .command("validate")
+withFunctions(program.command("validate"))
   .description("say everything that is wrong with a job")
   .argument("<file>", "job.json or job.ts")
   .option("--json", "write the answer as a line of JSON")

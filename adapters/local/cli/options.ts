@@ -16,6 +16,7 @@ export interface StoreOptions {
   readonly blobsKey?: string;
   readonly blobsSecret?: string;
   readonly root: readonly string[];
+  readonly functions: readonly string[];
   readonly batchRows?: number;
   readonly logLevel: LogLevel;
   readonly logTerminal?: boolean;
@@ -50,8 +51,11 @@ const existingDirectory = (text: string, before: readonly string[]): readonly st
   throw new InvalidArgumentError("It does not exist.");
 };
 
+export const withFunctions = (command: Command): Command =>
+  command.option("--functions <file>", "a module that exports process functions, again for another", collect, []);
+
 export const withStore = (command: Command): Command =>
-  command
+  withFunctions(command)
     .option("--directory <path>", "where the store lives", ".millrace")
     .option("--store <url>", "a libSQL server that has the store and shares it with other processes")
     .option(
@@ -88,6 +92,7 @@ export const withListen = (command: Command): Command =>
 export const deploymentOptions = (options: StoreOptions, more: Partial<DeploymentOptions> = {}): DeploymentOptions => ({
   directory: options.directory,
   fileRoots: options.root.length === 0 ? [process.cwd()] : options.root,
+  functions: options.functions,
   logLevel: options.logLevel,
   logToTerminal: options.logTerminal === true,
   ...(options.batchRows === undefined ? {} : { task: { batchRows: options.batchRows } }),

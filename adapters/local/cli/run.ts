@@ -11,6 +11,7 @@ import { isTerminal } from "../../../src/coordinator/job_state.ts";
 import type { JobSpec } from "../../../src/job/job_spec.ts";
 import { specError, validateJobSpec } from "../../../src/job/validate_job_spec.ts";
 import { type Deployment, openDeployment } from "../deployment.ts";
+import { loadFunctions } from "../functions.ts";
 import { detectRuntime } from "../runtime.ts";
 import { EXIT, reportError } from "./exit.ts";
 import { type Followed, follow } from "./follow.ts";
@@ -28,7 +29,8 @@ export interface RunOptions extends StoreOptions {
 export async function run(file: string, options: RunOptions): Promise<number> {
   const stopped = firstSignal();
   const json = options.json === true;
-  const validation = validateJobSpec(await loadJob(file));
+  const functions = await loadFunctions(options.functions);
+  const validation = validateJobSpec(await loadJob(file), { functions: functions.signatures });
   if (validation.kind === "invalid")
     return reportError(specError(validation.problems, file), json, validation.problems);
   const view = progressView(json);

@@ -18,6 +18,8 @@ export interface TaskThreadOptions {
   readonly deployment: Deployment;
   readonly task: TaskOptions;
   readonly fileRoots: readonly string[];
+  /** Modules of process functions. */
+  readonly functions: readonly string[];
   readonly store: StoreShare;
   readonly channels: readonly ChannelPort[];
   /** Somebody listens to the stages that the engine passes. */

@@ -12,6 +12,7 @@ import type { Platform } from "../../../src/platform/platform.ts";
 import type { LogSink } from "../../../src/platform/ports.ts";
 import { Task } from "../../../src/task/task.ts";
 import { localConnectors } from "../connectors.ts";
+import { loadFunctions } from "../functions.ts";
 import { LocalFiles } from "../files.ts";
 import { kernelModules, systemClock, systemDigest, systemEntropy, systemTimers, systemYield } from "../machine.ts";
 import { openShare } from "../open_store.ts";
@@ -66,8 +67,9 @@ async function start(): Promise<
     const plan = planJob(spec);
     const factory = localConnectors({ platform, logs });
     const connectors = connectorsOf(factory, plan, deployment.task.chain);
+    const functions = await loadFunctions(options.functions);
     const hub = new PortChannels(options.channels);
-    return new Task({ platform, plan, deployment, connectors, hub, options: options.task, outbox });
+    return new Task({ platform, plan, deployment, connectors, functions, hub, options: options.task, outbox });
   } catch (thrown) {
     return stillborn(deployment, asMillraceError(thrown, `job ${deployment.jobId}`), outbox);
   }

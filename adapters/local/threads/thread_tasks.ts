@@ -22,6 +22,8 @@ export interface ThreadTasksOptions {
   readonly platform: LocalPlatform;
   readonly logs: LogStore;
   readonly fileRoots: readonly string[];
+  /** Modules of process functions, by absolute paths. */
+  readonly functions: readonly string[];
   readonly task: TaskOptions;
   readonly observed: boolean;
 }
@@ -37,10 +39,10 @@ export class ThreadTasks implements TaskHost {
 
   deploy(request: TaskRequest): HostedTask {
     const { plan, deployment, spec } = request;
-    const { platform, fileRoots, task, observed } = this.#options;
+    const { platform, fileRoots, functions, task, observed } = this.#options;
     const channels = this.#channelsOf(plan, deployment);
     const store = platform.share();
-    const options: TaskThreadOptions = { spec, deployment, task, fileRoots, store, channels, observed };
+    const options: TaskThreadOptions = { spec, deployment, task, fileRoots, functions, store, channels, observed };
     const ports = channels.map((one) => one.port);
     const transferList = store.kind === "file" ? [store.port, ...ports] : ports;
     return new TaskThread(options, transferList, request, this.#options);

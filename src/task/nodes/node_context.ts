@@ -1,5 +1,6 @@
 // What the operator of one node is made from, and what it gives to its chain.
 
+import type { ProcessFunctions } from "../../job/define_process.ts";
 import type { KeyGroupRange } from "../../keygroup/key_group.ts";
 import type { BatchRegion } from "../../kernel/batch_region.ts";
 import type { KernelInstance } from "../../kernel/instance.ts";
@@ -20,6 +21,10 @@ export interface NodeContext {
   readonly side: (name: string) => readonly BatchReceiver[];
   readonly operator: OperatorContext;
   readonly clock: Clock;
+  /** What the deployment registers. */
+  readonly functions: ProcessFunctions;
+  /** Room for what an operator keeps outside of the kernel's memory, in bytes. */
+  readonly stateBudgetBytes: number;
 }
 
 export interface BuiltNode {
