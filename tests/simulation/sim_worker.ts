@@ -10,6 +10,7 @@ import type { HostedTask, TaskHost, TaskRequest } from "../../src/engine/task_ho
 import type { Platform } from "../../src/platform/platform.ts";
 import type { FromTask, ToTask } from "../../src/protocol/messages.ts";
 import { Task, type TaskOptions } from "../../src/task/task.ts";
+import { ProcessFunctions } from "../../src/job/define_process.ts";
 import { Pipe, type SimChannels } from "./sim_channels.ts";
 import { type SimHost, strikes } from "./sim_platform.ts";
 import type { SimProcess } from "./world.ts";
@@ -158,7 +159,8 @@ export class Link {
     try {
       const hub = channels.hub(jobId, process, (why) => fail(externalError("peer_lost", process.name, why)));
       const own = connectorsOf(connectors, plan, task.chain);
-      const made = new Task({ platform, plan, deployment, connectors: own, hub, options, outbox: send });
+      const common = { platform, plan, deployment, hub, options, functions: new ProcessFunctions() };
+      const made = new Task({ ...common, connectors: own, outbox: send });
       this.#tasks.set(id, made);
     } catch (thrown) {
       fail(asMillraceError(thrown, process.name));
