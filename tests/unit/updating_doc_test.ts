@@ -32,9 +32,7 @@ function tableOf(section: string): string[] {
     .split("\n")
     .slice(2)
     .map((line) => line.split("|").slice(1, -1));
-  return cells
-    .map((row) => JSON.stringify(row.map((cell) => (cell.trim() === "null" ? null : cell.trim()))))
-    .sort();
+  return cells.map((row) => JSON.stringify(row.map((cell) => (cell.trim() === "null" ? null : cell.trim())))).sort();
 }
 
 type Operator = Readonly<Record<string, unknown>>;
@@ -81,7 +79,10 @@ test("a changelog is as shown: netted within a checkpoint, one line a row", () =
   const written = (changes: readonly (readonly [number, bigint, bigint])[]): string => {
     const rows = changes.map(([, count, total]) => ["north", count, total]);
     const weights = Int8Array.from(changes, ([weight]) => weight);
-    writer.write({ ...batchOfRows([field("region", "utf8"), field("sales", "i64"), field("total", "i64")], rows), weights });
+    writer.write({
+      ...batchOfRows([field("region", "utf8"), field("sales", "i64"), field("total", "i64")], rows),
+      weights,
+    });
     return Buffer.concat(writer.stage()).toString();
   };
   const first = written([
