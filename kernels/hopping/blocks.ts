@@ -3,7 +3,7 @@
 import { CONTROL_STATUS, STATUS_OUT_OF_MEMORY } from "../abi";
 import { LIST_ENTRIES } from "../distinct/layout";
 import { mr_alloc, mr_free } from "../memory/allocator";
-import { mergeValues, rowsAtOf } from "../pane/merge";
+import { copyWords, mergeValues, rowsAtOf } from "../pane/merge";
 import { firstPane, hashOfEntry, peek, resolveEntries, startWalk, walk } from "../pane/walk";
 import {
   PANE_ENTRIES,
@@ -137,7 +137,7 @@ function makeEnds(hop: usize, block: usize, pane: usize): bool {
       linkOwner(hop, entry, its);
       store<u32>(record, <u32>its);
       store<u32>(record, next, END_NEXT);
-      memory.copy(record + END_HEADER, entry + rowsAt, valueBytes);
+      copyWords(record + END_HEADER, entry + rowsAt, valueBytes);
       const base = END_HEADER - rowsAt;
       if (next != 0 && !mergeValues(panes, record + base, <usize>next + base)) return false;
       store<u32>(extraOf(hop, its), <u32>record);

@@ -6,7 +6,7 @@
 
 import { BATCH_ROWS, COLUMN_DATA, COLUMN_VALIDITY, CONTROL_STATUS, STATUS_OK } from "../abi";
 import { LIST_ENTRIES } from "../distinct/layout";
-import { mergeValues, rowsAtOf } from "../pane/merge";
+import { copyWords, mergeValues, rowsAtOf } from "../pane/merge";
 import { firstPane, startWalk, walk } from "../pane/walk";
 import { columnAt } from "../table/keys";
 import {
@@ -85,7 +85,7 @@ function addTo(hop: usize, to: usize, from: usize, isFirst: bool): bool {
   const panes = <usize>load<u32>(hop, HOP_PANES);
   if (!isFirst) return mergeValues(panes, to, from);
   const rowsAt = rowsAtOf(panes);
-  memory.copy(to + rowsAt, from + rowsAt, <usize>load<u32>(hop, HOP_VALUE_BYTES));
+  copyWords(to + rowsAt, from + rowsAt, <usize>load<u32>(hop, HOP_VALUE_BYTES));
   return true;
 }
 

@@ -62,6 +62,8 @@ export class JobRunner {
   readonly #halting = new Abort();
   #unrecorded = false;
   #recording = false;
+  /** Resolves when no status is left to be recorded, or the runner was halted first. */
+  #recorded: Promise<void> = Promise.resolve();
   #publishing: Promise<void> = Promise.resolve();
   readonly #background = new Set<Promise<void>>();
 
@@ -147,8 +149,9 @@ export class JobRunner {
         return this.#inBackground(this.#destroyTasks(effect.tasks));
       case "record_status":
         this.#unrecorded = true;
-        if (!this.#recording) this.#inBackground(this.#recordStatus());
-        return;
+        if (this.#recording) return;
+        this.#recorded = this.#recordStatus();
+        return this.#inBackground(this.#recorded);
       case "wake":
         this.#alarm.wakeAt(effect.atMs);
         return;
@@ -273,8 +276,13 @@ export class JobRunner {
   }
 
   async #collectGarbage(): Promise<void> {
-    // A checkpoint that is still being published when the job ends could name what is about to be deleted.
-    if (isTerminal(this.#state.status)) await this.#publishing;
+    if (isTerminal(this.#state.status)) {
+      // A checkpoint that is still being published when the job ends could name what is about to be deleted, and a job
+      // whose end is not recorded is brought back by the next process, which reads what would be deleted.
+      await this.#publishing;
+      await this.#recorded;
+      if (this.#unrecorded) return;
+    }
     if (this.#state.status === "SUSPENDED") return;
     this.platform.stages.enter("collecting", {});
     await this.store.collectGarbage(collectionOf(this.#state));

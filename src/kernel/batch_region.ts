@@ -2,7 +2,7 @@
 // Layout: `kernels/abi.ts`. Text views hold absolute addresses; what they point at must outlive the batch.
 
 import { assert } from "../base/assert.ts";
-import { BATCH_ROWS_MAX, KERNEL_PASS_ROWS } from "../base/limits.ts";
+import { KERNEL_PASS_ROWS } from "../base/limits.ts";
 import { bitmapBytes, type Column, type RecordBatch } from "../batch/record_batch.ts";
 import type { DataType, Schema } from "../batch/schema.ts";
 import {
@@ -58,7 +58,7 @@ export class BatchRegion {
   readonly #ownsColumns: boolean;
 
   /** @param columns `borrowed`: only the descriptor is this region's own (BorrowedRegion). */
-  constructor(kernel: KernelInstance, schema: Schema, capacity = BATCH_ROWS_MAX, columns: "own" | "borrowed" = "own") {
+  constructor(kernel: KernelInstance, schema: Schema, capacity = kernel.regionRows, columns: "own" | "borrowed" = "own") {
     this.kernel = kernel;
     this.schema = schema;
     this.capacity = capacity;

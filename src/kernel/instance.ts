@@ -3,6 +3,7 @@
 
 import { assert } from "../base/assert.ts";
 import { externalError, type MillraceError } from "../base/errors.ts";
+import { BATCH_ROWS_MAX, KERNEL_PASS_ROWS } from "../base/limits.ts";
 import {
   ABI_VERSION,
   CONTROL_DETAIL,
@@ -26,13 +27,17 @@ export interface KernelExports {
 
 export class KernelInstance {
   readonly exports: KernelExports;
+  /** Rows that a batch region over this memory holds, where nothing else is said. */
+  readonly regionRows: number;
   readonly #memory: WebAssembly.Memory;
   #buffer: ArrayBuffer;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView<ArrayBuffer>;
 
   /** @param budgetBytes upper bound of the linear memory; beyond it kernels answer STATUS_OUT_OF_MEMORY. */
-  constructor(module: WebAssembly.Module, budgetBytes: number) {
+  constructor(module: WebAssembly.Module, budgetBytes: number, regionRows = BATCH_ROWS_MAX) {
+    assert(regionRows <= BATCH_ROWS_MAX && regionRows % KERNEL_PASS_ROWS === 0, "a region is whole kernel passes");
+    this.regionRows = regionRows;
     assert(budgetBytes > HEAP_START && budgetBytes <= 0xffff0000, "the budget fits 32-bit addresses");
     const maximum = Math.ceil(budgetBytes / PAGE_BYTES);
     this.#memory = new WebAssembly.Memory({ initial: Math.min(maximum, 16), maximum });

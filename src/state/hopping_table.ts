@@ -25,7 +25,7 @@ export interface HoppingTableConfig extends WindowTableConfig {
 }
 
 /** Panes a window; more would make the bookkeeping of blocks large without anyone's gain. */
-const PANES_MAX = 100_000;
+const PANES_MAX = 10_000;
 const OUT_BYTES = 262_144;
 const OUT_ROWS_MAX = 4096;
 const EXTRA_BYTES = 16;

@@ -41,8 +41,14 @@ export interface StateId {
 }
 
 /** A second, empty instance of one table of the job, in a kernel of its own, apart from any running task. */
-function detachedState(platform: Platform, plan: JobPlan, { uid, state }: StateId, budgetBytes: number): KeyedState {
-  const found = detachedStates(platform, plan, uid, budgetBytes).find((one) => one.name === state);
+function detachedState(
+  platform: Platform,
+  plan: JobPlan,
+  { uid, state }: StateId,
+  budgetBytes: number,
+  regionRows?: number,
+): KeyedState {
+  const found = detachedStates(platform, plan, uid, budgetBytes, regionRows).find((one) => one.name === state);
   if (found === undefined) throw unknownState(uid, state);
   return found;
 }
@@ -52,11 +58,12 @@ function detachedStates(
   plan: JobPlan,
   uid: OperatorUid,
   budgetBytes: number,
+  regionRows?: number,
 ): readonly KeyedState[] {
   const node = plan.nodes.find((one) => one.uid === uid);
   if (node === undefined || node.kind === "source" || node.kind === "sink") return [];
   if (node.kind === "process") return processStates(node, plan.maxParallelism);
-  const kernel = new KernelInstance(platform.modules.kernels, budgetBytes);
+  const kernel = new KernelInstance(platform.modules.kernels, budgetBytes, regionRows);
   const { states } = buildNode(node, {
     kernel,
     maxParallelism: plan.maxParallelism,
@@ -96,7 +103,7 @@ export async function composeParts(
   { platform, plan, options }: Pick<TaskWiring, "platform" | "plan" | "options">,
   { uid, state: name, parts, scalars }: StateSnapshot,
 ): Promise<StatePart> {
-  const state = detachedState(platform, plan, { uid, state: name }, options.memoryBudgetBytes);
+  const state = detachedState(platform, plan, { uid, state: name }, options.memoryBudgetBytes, options.regionRows);
   await restoreState(platform, state, { uid, state: name, own: true, from: [{ scalars, parts }] });
   const part = statePart(state, state.gather(-1));
   const fields = { operator: uid, state: name, parts: parts.length, rows: part.rowCount, bytes: part.bytes.byteLength };

@@ -80,7 +80,7 @@ export class Task {
     this.#chainPlan = plan.chains[deployment.task.chain] as ChainPlan;
     this.#counters = { ...deployment.restore.counters };
     this.#clock = new TaskClock(platform.clock);
-    this.#kernel = new KernelInstance(platform.modules.kernels, options.memoryBudgetBytes);
+    this.#kernel = new KernelInstance(platform.modules.kernels, options.memoryBudgetBytes, options.regionRows);
     const hasSources = this.#chainPlan.nodes.some((one) => one.kind === "source");
     this.#gate = new InputGate(hasSources, () => platform.clock.monotonicMs());
     this.#chain = this.#build();

@@ -15,6 +15,8 @@ import type { TimeShares } from "./task_clock.ts";
 export interface TaskOptions {
   /** Rows a batch; smaller is only for tests of batch independence. */
   readonly batchRows: number;
+  /** Rows that a batch has room for, where that is less than a batch may have: for simulations of many small tasks. */
+  readonly regionRows?: number;
   readonly memoryBudgetBytes: number;
   readonly compaction: CompactionLimits;
 }

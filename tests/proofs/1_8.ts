@@ -14,7 +14,8 @@ interface Summary {
   readonly violations: number;
   readonly crashes: number;
   readonly zombies: number;
-  readonly crashedIn: Readonly<Record<string, number>>;
+  /** How often which fault struck in which state of the protocol. */
+  readonly coverage: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly traceHash: string;
   readonly seconds: number;
 }
@@ -51,13 +52,13 @@ export const prove: Proof = async ({ slice, log, progress }) => {
   }
   const hashes = new Set(Object.values(summaries).map((one) => one.traceHash));
   const violations = Object.values(summaries).reduce((sum, one) => sum + one.violations, 0);
-  const { crashes = 0, zombies = 0, crashedIn = {}, seconds = 1 } = summaries["node"] ?? {};
+  const { crashes = 0, zombies = 0, coverage = {}, seconds = 1 } = summaries["node"] ?? {};
   const figures = {
     seeds,
     violations,
     crashes,
     zombies,
-    crashedIn,
+    coverage,
     sameTraceHash: hashes.size === 1,
     seedsPerSecond: Math.round((seeds / seconds) * 10) / 10,
     plantedBugs: bugs.length,

@@ -1,15 +1,16 @@
-// One simulated life of a job: faults first (nothing wrong may happen), then none (it must finish).
+// One simulated life of a cluster and its job: faults first (nothing wrong may happen), then none (it must finish).
 //
-// The oracle is the output alone: what the target holds at the end must equal what one pass over the input gives.
+// The oracle is the output alone: what the target holds at the end must equal what passes over the input give.
 
 import type { Digest } from "../../src/platform/ports.ts";
-import { Engine } from "../../src/engine/engine.ts";
-import { drawFaults, type FaultPlan, noFaults } from "./faults.ts";
-import { drawInput, expectedOf, simSchema, type SimInput } from "./sim_data.ts";
-import { simSink, simSource, SimTarget } from "./sim_connectors.ts";
+import { Cluster } from "./cluster.ts";
+import { type Coverage, drawFaults, type FaultKind, noFaults } from "./faults.ts";
+import { Scenario } from "./scenario.ts";
+import { drawScale, drawShape, sinkOf } from "./shapes.ts";
+import { drawInput } from "./sim_data.ts";
 import { SimDisk } from "./sim_disk.ts";
-import { type SimHost, simPlatform } from "./sim_platform.ts";
-import { Incarnation, World } from "./world.ts";
+import type { SimHost } from "./sim_platform.ts";
+import { World } from "./world.ts";
 
 export interface SimEnvironment {
   readonly kernels: WebAssembly.Module;
@@ -19,6 +20,16 @@ export interface SimEnvironment {
   readonly keepLog?: boolean;
 }
 
+/** What a shrunk seed leaves out. */
+export interface SeedLimits {
+  readonly without: readonly FaultKind[];
+  readonly rowsMin: number;
+  readonly workersMax: number;
+  readonly coordinatorsMax: number;
+}
+
+export const noLimits: SeedLimits = { without: [], rowsMin: 1_000, workersMax: 4, coordinatorsMax: 3 };
+
 export interface SeedResult {
   readonly seed: number;
   /** Undefined: all well. */
@@ -27,184 +38,19 @@ export interface SeedResult {
   readonly steps: number;
   readonly crashes: number;
   readonly zombies: number;
-  /** Faults by the stage that the engine was in. */
-  readonly crashedIn: Readonly<Record<string, number>>;
+  readonly rescales: number;
+  readonly checkpoints: number;
+  readonly shape: string;
+  /** Faults by kind and by the state that the protocol was in. */
+  readonly coverage: Coverage;
   readonly log: readonly string[];
 }
 
-const FAULTY_MS = 8_000;
+const FAULTY_MS = 3_000;
 /** Progress must follow within this much virtual time once the faults have stopped. */
 const LIVENESS_MS = 30_000;
-
-class Simulation {
-  readonly host: SimHost;
-  readonly input: SimInput;
-  readonly target = new SimTarget();
-  readonly faults: FaultPlan;
-  crashes = 0;
-  zombies = 0;
-  readonly crashedIn: Record<string, number> = {};
-  #incarnations: Incarnation[] = [];
-  #engines: Engine[] = [];
-  #submitted = false;
-  #stage = "starting";
-  failure: string | undefined;
-
-  constructor(seed: number, environment: SimEnvironment) {
-    const { kernels, digest, settle, keepLog } = environment;
-    const world = new World(seed, digest, settle, keepLog);
-    this.faults = drawFaults(world.prng);
-    this.input = drawInput(world.prng);
-    // Submitting is the user's act, not the protocol's: faults begin once the job exists.
-    this.host = { world, disk: new SimDisk(), faults: noFaults, kernels, digest };
-  }
-
-  spec(): unknown {
-    const { prng } = this.host.world;
-    const { sizeMs, boundMs } = this.input;
-    const aggregates = {
-      rows: { function: "count" },
-      sum: { function: "sum", column: "amount" },
-      min: { function: "min", column: "amount" },
-      max: { function: "max", column: "amount" },
-    };
-    const window = {
-      uid: "window",
-      kind: "window",
-      input: "source",
-      keyBy: ["key"],
-      window: { kind: "tumbling", sizeMs },
-      aggregates,
-    };
-    const source = {
-      uid: "source",
-      kind: "source",
-      connector: { kind: "generator", seed: 1, rows: 1, keys: 1 },
-      schema: simSchema,
-      eventTime: { column: "at", boundMs },
-    };
-    const print = { kind: "print" };
-    return {
-      millrace: 1,
-      name: "simulated",
-      checkpoint: { intervalMs: 10 + prng.below(80) },
-      restart: { strategy: "fixed_delay", attempts: 1000, delayMs: 10 },
-      operators: [
-        source,
-        window,
-        { uid: "main", kind: "sink", input: "window", connector: print },
-        { uid: "late", kind: "sink", input: "window#late", connector: print },
-      ],
-    };
-  }
-
-  /** A new process: it finds what the disk holds. */
-  start(): void {
-    const owner = new Incarnation(this.#incarnations.length + 1);
-    this.#incarnations.push(owner);
-    const stages = {
-      enter: (stage: string) => {
-        this.#stage = stage;
-      },
-    };
-    const platform = simPlatform(this.host, owner, stages);
-    const engine = new Engine(platform, {
-      connectors: {
-        source: () => simSource(this.host, owner, this.input),
-        sink: () => simSink(this.host, owner, this.target),
-      },
-      task: {
-        memoryBudgetBytes: 8 * 1024 * 1024,
-        // State is small here; merging parts must be part of most lives all the same.
-        compaction: { amplificationMax: 1, spareBytes: 0, partsMax: 2 + this.host.world.prng.below(3) },
-      },
-    });
-    this.#engines = [...this.#engines, engine];
-    this.host.world.note(`${owner.number} starts`);
-    this.#boot(engine).catch((error: unknown) => {
-      // A store that fails while a process starts ends the process; its supervisor starts another.
-      this.host.world.note(`${owner.number} could not start: ${String(error)}`);
-      if (owner.alive) this.host.world.schedule(50, undefined, () => this.#replace(owner));
-    });
-  }
-
-  async #boot(engine: Engine): Promise<void> {
-    await engine.recover();
-    if (this.#submitted) return;
-    await engine.submit(this.spec());
-    this.#submitted = true;
-    this.host.faults = this.faults;
-    this.#plan();
-  }
-
-  #replace(owner: Incarnation): void {
-    if (!owner.alive) return;
-    owner.alive = false;
-    this.start();
-  }
-
-  get finished(): boolean {
-    const statuses = this.#engines.flatMap((engine, index) =>
-      this.#incarnations[index]?.alive === true ? engine.list().map((job) => job.status) : [],
-    );
-    if (statuses.includes("FAILED")) this.failure = "the job FAILED";
-    // An incarnation lets a job go only because another has it.
-    if (statuses.length > 0 && statuses.every((status) => status === "SUSPENDED")) {
-      this.failure = "every living incarnation let the job go";
-    }
-    return this.failure !== undefined || statuses.includes("FINISHED");
-  }
-
-  #plan(): void {
-    const { world } = this.host;
-    const { crashEveryMs, pauseEveryMs } = this.faults;
-    if (crashEveryMs > 0) world.schedule(world.prng.below(2 * crashEveryMs), undefined, () => this.#crash());
-    if (pauseEveryMs > 0) world.schedule(world.prng.below(2 * pauseEveryMs), undefined, () => this.#pause());
-  }
-
-  #crash(): void {
-    const { world, disk, faults } = this.host;
-    if (faults === noFaults || this.finished) return;
-    this.crashes++;
-    this.crashedIn[this.#stage] = (this.crashedIn[this.#stage] ?? 0) + 1;
-    world.note(`crash in ${this.#stage}`);
-    for (const one of this.#incarnations) one.alive = false;
-    disk.crash(world.prng, faults.torn);
-    world.schedule(world.prng.below(50), undefined, () => this.start());
-    world.schedule(world.prng.below(2 * this.faults.crashEveryMs), undefined, () => this.#crash());
-  }
-
-  /** The process stops for longer than anybody waits; another one takes over; then the first goes on, unaware. */
-  #pause(): void {
-    const { world, faults } = this.host;
-    if (faults === noFaults || this.finished) return;
-    const current = this.#incarnations.at(-1);
-    if (current?.alive === true && current.pausedUntilMs <= world.nowMs) {
-      this.zombies++;
-      current.pausedUntilMs = world.nowMs + 50 + world.prng.below(1_000);
-      world.note(`${current.number} pauses until ${current.pausedUntilMs}`);
-      this.start();
-    }
-    world.schedule(world.prng.below(2 * this.faults.pauseEveryMs), undefined, () => this.#pause());
-  }
-
-  stopFaults(): void {
-    this.host.faults = noFaults;
-    if (!this.#incarnations.some((one) => one.alive)) this.start();
-  }
-
-  verdict(): string | undefined {
-    if (this.failure !== undefined) {
-      const errors = this.#engines.flatMap((engine) => engine.list().map((job) => job.error?.message ?? ""));
-      return `${this.failure}: ${errors.filter((text) => text !== "").at(-1) ?? "no cause"}`;
-    }
-    const expected = expectedOf(this.input);
-    return (
-      compare("windows", this.target.of("main"), expected.windows) ??
-      compare("late rows", this.target.of("late"), expected.late)
-    );
-  }
-}
+/** Whatever is still on its way, and whoever does not know yet that it is over, gets this long to do damage. */
+const AFTERWARDS_MS = 600;
 
 function compare(what: string, found: readonly string[], wanted: readonly string[]): string | undefined {
   const at = Array.from({ length: Math.max(found.length, wanted.length) }, (_none, index) => index).find(
@@ -214,28 +60,61 @@ function compare(what: string, found: readonly string[], wanted: readonly string
   return `${what}: ${found.length} where ${wanted.length} are right; first difference at ${at}: ${found[at]} / ${wanted[at]}`;
 }
 
-export async function runSeed(seed: number, environment: SimEnvironment): Promise<SeedResult> {
-  const simulation = new Simulation(seed, environment);
-  const { world } = simulation.host;
-  simulation.start();
-  await world.run(() => simulation.finished, FAULTY_MS);
+export async function runSeed(
+  seed: number,
+  environment: SimEnvironment,
+  limits: SeedLimits = noLimits,
+): Promise<SeedResult> {
+  const { kernels, digest, settle, keepLog } = environment;
+  const world = new World(seed, digest, settle, keepLog);
+  const { prng } = world;
+  const faults = drawFaults(prng, new Set(limits.without));
+  const input = drawInput(prng, limits.rowsMin);
+  const shape = drawShape(prng);
+  const scale = drawScale(prng);
+  const settings = {
+    maxParallelism: prng.pick([4, 16, 128]),
+    intervalMs: 10 + prng.below(40),
+    tolerableFailures: prng.below(4),
+  };
+  const workers = Math.min(prng.pick([0, 2, 3, 4]), limits.workersMax);
+  const coordinators = Math.min(2 + prng.below(2), limits.coordinatorsMax);
+  const host: SimHost = {
+    ...{ world, disk: new SimDisk(), kernels, digest },
+    // Submitting is the user's act, not the protocol's: faults begin once the job exists.
+    faults: noFaults,
+    calm: false,
+    status: "none",
+    coverage: {},
+  };
+  const cluster = new Cluster(host, input, { coordinators, workers });
+  const scenario = new Scenario(cluster, shape, input, scale, settings);
+  scenario.start(() => {
+    host.faults = workers === 0 ? { ...faults, task_hangs: 0 } : faults;
+    cluster.unleash();
+    scenario.unleash();
+  });
+  const over = (): boolean => scenario.done || cluster.failure !== undefined;
+  await world.run(over, FAULTY_MS);
+  cluster.calm();
   let violation: string | undefined;
-  if (!simulation.finished) {
-    world.nowMs = Math.max(world.nowMs, FAULTY_MS);
-    simulation.stopFaults();
-    const outcome = await world.run(() => simulation.finished, FAULTY_MS + LIVENESS_MS);
-    if (outcome !== "done") violation = `no end within ${LIVENESS_MS} ms after the last fault (${outcome})`;
+  if (!over()) {
+    const outcome = await world.run(over, FAULTY_MS + LIVENESS_MS);
+    if (outcome !== "done")
+      violation = `no end within ${LIVENESS_MS} ms after the last fault (${outcome}, ${host.status})`;
   }
-  violation ??= simulation.verdict();
-  const { crashes, zombies, crashedIn } = simulation;
+  await world.run(() => false, world.nowMs + AFTERWARDS_MS);
+  violation ??= cluster.failure;
+  for (const [output, lines] of Object.entries(shape.expected(input))) {
+    violation ??= compare(output, cluster.target.of(sinkOf(output)), lines);
+  }
+  const { crashes, zombies } = cluster;
   return {
-    seed,
-    violation,
+    ...{ seed, violation, crashes, zombies, rescales: scenario.rescales, shape: shape.name },
     traceHash: world.traceHash(),
     steps: world.steps,
-    crashes,
-    zombies,
-    crashedIn,
+    checkpoints: host.disk.manifests,
+    coverage: host.coverage,
     log: world.log,
   };
 }

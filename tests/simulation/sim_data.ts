@@ -1,4 +1,4 @@
-// The input of one simulated job and what must come out of it, computed in one pass over the rows, without the engine.
+// The input of a simulated job: rows of two sources in splits, and what lateness each row has by the data alone.
 
 import type { Prng } from "../../src/base/prng.ts";
 import { batchOfRows, type RecordBatch } from "../../src/batch/record_batch.ts";
@@ -6,17 +6,27 @@ import { field, type Schema } from "../../src/batch/schema.ts";
 
 export const simSchema: Schema = [field("key", "utf8"), field("at", "timestamp"), field("amount", "i64", true)];
 
+export const sourceNames = ["left", "right"] as const;
+export type SourceName = (typeof sourceNames)[number];
+
 export interface SimRow {
   readonly key: string;
   readonly atMs: number;
   readonly amount: number | null;
 }
 
-export interface SimInput {
-  readonly splits: readonly (readonly SimRow[])[];
-  readonly sizeMs: number;
+export interface SimSplit {
+  readonly rows: readonly SimRow[];
+  /** Mean time that a read takes: some splits are fast, some are slow. */
+  readonly paceMs: number;
+}
+
+export interface SimSource {
+  readonly splits: readonly SimSplit[];
   readonly boundMs: number;
 }
+
+export type SimInput = Readonly<Record<SourceName, SimSource>>;
 
 const keyNames = [
   "a",
@@ -26,64 +36,67 @@ const keyNames = [
   "",
   "another key of more than twelve bytes",
   "g",
+  "h",
+  "twelve bytes",
+  "k-9",
+  "k-10",
+  "k-11",
 ];
 
-export function drawInput(prng: Prng): SimInput {
-  const splitCount = 1 + prng.below(3);
-  const boundMs = prng.pick([0, 500, 2_000]);
-  const splits = Array.from({ length: splitCount }, () => drawSplit(prng, 100 + prng.below(500)));
-  return { splits, sizeMs: prng.pick([1_000, 3_000]), boundMs };
+/** At least `rowsMin` rows over both sources. */
+export function drawInput(prng: Prng, rowsMin: number): SimInput {
+  const counts = sourceNames.map(() => 2 + prng.below(2));
+  const total = counts.reduce((sum, one) => sum + one, 0);
+  const source = (splitCount: number): SimSource => {
+    const boundMs = prng.pick([0, 300, 1_000]);
+    const splits = Array.from({ length: splitCount }, () => {
+      const rows = drawRows(prng, Math.ceil(rowsMin / total) + prng.below(40));
+      return { rows, paceMs: prng.pick([0.5, 2, 6]) };
+    });
+    return { splits, boundMs };
+  };
+  const [left = 2, right = 2] = counts;
+  return { left: source(left), right: source(right) };
 }
 
-function drawSplit(prng: Prng, rows: number): SimRow[] {
-  let nowMs = prng.below(5_000) - 2_000;
+function drawRows(prng: Prng, rows: number): SimRow[] {
+  let nowMs = prng.below(2_000) - 1_000;
   return Array.from({ length: rows }, () => {
     nowMs += prng.below(100);
-    const atMs = nowMs - (prng.chance(0.2) ? prng.below(4_000) : prng.below(100));
+    const atMs = nowMs - (prng.chance(0.15) ? prng.below(2_500) : prng.below(100));
     return { key: prng.pick(keyNames), atMs, amount: prng.chance(0.1) ? null : prng.below(2_000) - 1_000 };
   });
 }
 
-export const batchOf = (rows: readonly SimRow[]): RecordBatch =>
-  batchOfRows(
-    simSchema,
-    rows.map((row) => [row.key, BigInt(row.atMs), row.amount === null ? null : BigInt(row.amount)]),
+/** The columns that the job reads, in their order. */
+export function batchOf(schema: Schema, rows: readonly SimRow[]): RecordBatch {
+  const values = rows.map((row) =>
+    schema.map(({ name }) => {
+      if (name === "key") return row.key;
+      if (name === "at") return BigInt(row.atMs);
+      return row.amount === null ? null : BigInt(row.amount);
+    }),
   );
-
-export interface Expected {
-  /** One line a row, sorted. */
-  readonly windows: readonly string[];
-  readonly late: readonly string[];
+  return batchOfRows(schema, values);
 }
 
-/** A row is late when its window ends at or before the highest event time that its own split had before it, less the bound. */
-export function expectedOf(input: SimInput): Expected {
-  const late: string[] = [];
-  const panes = new Map<string, { count: number; sum: number | null; min: number | null; max: number | null }>();
-  for (const split of input.splits) {
-    let highest = Number.NEGATIVE_INFINITY;
-    for (const row of split) {
-      const start = Math.floor(row.atMs / input.sizeMs) * input.sizeMs;
-      const isLate = start + input.sizeMs <= highest - input.boundMs;
-      highest = Math.max(highest, row.atMs);
-      if (isLate) {
-        late.push(JSON.stringify([row.key, row.atMs, row.amount]));
-        continue;
-      }
-      const at = JSON.stringify([start, row.key]);
-      const pane = panes.get(at) ?? { count: 0, sum: null, min: null, max: null };
-      pane.count++;
-      if (row.amount !== null) {
-        pane.sum = (pane.sum ?? 0) + row.amount;
-        pane.min = Math.min(pane.min ?? row.amount, row.amount);
-        pane.max = Math.max(pane.max ?? row.amount, row.amount);
-      }
-      panes.set(at, pane);
-    }
-  }
-  const windows = [...panes].map(([at, pane]) => {
-    const [start, key] = JSON.parse(at) as [number, string];
-    return JSON.stringify([start, start + input.sizeMs, key, pane.count, pane.sum, pane.min, pane.max]);
+export interface TimedRow {
+  readonly row: SimRow;
+  /** Up to where event time had come in its own split before it. */
+  readonly watermarkMs: number;
+}
+
+/** All rows of a source with their own watermarks: the highest event time before, less the bound. */
+export function timedRows({ splits, boundMs }: SimSource): TimedRow[] {
+  return splits.flatMap(({ rows }) => {
+    let highestMs = Number.NEGATIVE_INFINITY;
+    return rows.map((row) => {
+      const watermarkMs = highestMs - boundMs;
+      highestMs = Math.max(highestMs, row.atMs);
+      return { row, watermarkMs };
+    });
   });
-  return { windows: windows.sort(), late: late.sort() };
 }
+
+/** As a sink's target writes it. */
+export const lineOf = (row: SimRow): string => JSON.stringify([row.key, row.atMs, row.amount]);

@@ -3,10 +3,11 @@
 //   call arrives -> applied (visible to everybody) -> synced (survives a crash) -> answered
 //
 // A crash between "applied" and "synced" loses the write, and may leave the last blob of it torn.
-// The disk outlives incarnations; the ports over it (sim_platform.ts) belong to one.
+// The disk outlives processes; the ports over it (sim_platform.ts) belong to one. Leases are part of it, synced at once.
 
 import { type Bytes, equalBytes } from "../../src/base/bytes.ts";
 import { externalError } from "../../src/base/errors.ts";
+import { LeaseTable } from "../../src/platform/lease_table.ts";
 import type { CommitOutcome, Guard, MetadataEntry, StoreOp } from "../../src/platform/ports.ts";
 import type { Prng } from "../../src/base/prng.ts";
 
@@ -20,6 +21,9 @@ export class SimDisk {
   readonly blobs = new Map<string, Bytes>();
   readonly records = new Map<string, Bytes>();
   readonly counters = new Map<string, number>();
+  readonly leases = new LeaseTable(this.counters);
+  /** Manifests that were ever published. */
+  manifests = 0;
   #unsynced: Unsynced[] = [];
 
   /** Everything applied so far survives from now on. */
@@ -27,13 +31,18 @@ export class SimDisk {
     this.#unsynced = [];
   }
 
-  /** The machine loses power: what was not synced is gone, newest first; the oldest lost blob may be torn. */
-  crash(prng: Prng, torn: boolean): void {
+  /**
+   * The machine loses power: what was not synced is gone, newest first; the oldest lost blob may be torn. Answers
+   * whether one is.
+   */
+  crash(prng: Prng, torn: boolean): boolean {
     const lost = this.#unsynced.reverse();
     this.#unsynced = [];
     for (const one of lost) one.undo();
     const last = lost.at(-1);
-    if (torn && last?.tear !== undefined && prng.chance(0.5)) last.tear();
+    if (!torn || last?.tear === undefined || !prng.chance(0.5)) return false;
+    last.tear();
+    return true;
   }
 
   putBlob(name: string, bytes: Uint8Array): void {
@@ -67,7 +76,10 @@ export class SimDisk {
     const refused = guards.findIndex((guard) => !this.#holds(guard));
     if (refused >= 0) return { kind: "refused", guard: refused };
     const undo: (() => void)[] = [];
-    for (const op of ops) undo.push(this.#apply(op));
+    for (const op of ops) {
+      undo.push(this.#apply(op));
+      if (op.kind === "put" && op.key.includes("/manifest/")) this.manifests++;
+    }
     const undoAll = (): void => {
       for (const one of undo.reverse()) one();
     };

@@ -3,41 +3,60 @@
 // Invariants:
 // - One seed gives one history: ties and latencies are drawn from the seed, and between two events every promise
 //   reaction runs to its end before the next event is taken.
-// - What belongs to a dead incarnation never happens: its events are dropped when their time comes.
+// - What belongs to a dead process never happens: its events are dropped when their time comes.
 
 import { type Prng, seededPrng } from "../../src/base/prng.ts";
 import { hexOf, utf8 } from "../../src/base/bytes.ts";
 import type { Digest } from "../../src/platform/ports.ts";
 
-interface Scheduled {
+export interface Scheduled {
   readonly atMs: number;
   /** Drawn from the seed: the order of events at the same time. */
   readonly tie: number;
   readonly sequence: number;
-  readonly owner: Incarnation | undefined;
+  readonly owner: SimProcess | undefined;
   readonly run: () => void;
+  cancelled: boolean;
 }
 
-/** One life of the simulated process. */
-export class Incarnation {
+/** One life of one simulated process. */
+export class SimProcess {
   readonly number: number;
+  readonly role: "coordinator" | "worker";
   alive = true;
   /** Until then nothing of it happens (a stopped process, a frozen isolate). */
   pausedUntilMs = 0;
+  /** What its wall clock is off by. */
+  skewMs = 0;
+  /** The stage of the protocol that it passed last. */
+  stage = "starting";
 
-  constructor(number: number) {
+  constructor(number: number, role: SimProcess["role"]) {
     this.number = number;
+    this.role = role;
+  }
+
+  get name(): string {
+    return `${this.role === "worker" ? "w" : "c"}${this.number}`;
   }
 }
+
+/** Lines are hashed in bundles: a call for each would cost as much as the line. */
+const LINES_A_BUNDLE = 64;
 
 export class World {
   readonly prng: Prng;
   nowMs = 0;
   /** Events taken so far. */
   steps = 0;
+  /** Told when an event throws: the process that it belongs to has died of it. */
+  onThrow: (owner: SimProcess | undefined, thrown: unknown) => void = (_owner, thrown) => {
+    throw thrown;
+  };
   readonly #heap: Scheduled[] = [];
   #sequence = 0;
   readonly #trace: ReturnType<Digest["sha256"]>;
+  #lines: string[] = [];
   readonly #log: string[] | undefined;
 
   readonly #settle: () => Promise<void>;
@@ -52,23 +71,30 @@ export class World {
 
   note(text: string): void {
     const line = `${this.nowMs.toFixed(3)} ${text}`;
-    this.#trace.update(utf8(`${line}\n`));
+    if (this.#lines.push(line) === LINES_A_BUNDLE) this.#hashLines();
     this.#log?.push(line);
+  }
+  #hashLines(): void {
+    this.#trace.update(utf8(this.#lines.join("\n")));
+    this.#lines = [];
   }
   get log(): readonly string[] {
     return this.#log ?? [];
   }
   traceHash(): string {
+    this.#hashLines();
     return hexOf(this.#trace.finish());
   }
 
-  schedule(delayMs: number, owner: Incarnation | undefined, run: () => void): void {
-    const entry = { atMs: this.nowMs + delayMs, tie: this.prng.nextU32(), sequence: this.#sequence++, owner, run };
+  schedule(delayMs: number, owner: SimProcess | undefined, run: () => void): Scheduled {
+    const tie = this.prng.nextU32();
+    const entry = { atMs: this.nowMs + delayMs, tie, sequence: this.#sequence++, owner, run, cancelled: false };
     this.#push(entry);
+    return entry;
   }
 
   /** A promise that resolves after `delayMs`, or never if its owner dies first. */
-  delay(delayMs: number, owner: Incarnation): Promise<void> {
+  delay(delayMs: number, owner: SimProcess): Promise<void> {
     return new Promise((resolve) => this.schedule(delayMs, owner, resolve));
   }
 
@@ -79,18 +105,23 @@ export class World {
       if (done()) return "done";
       const next = this.#pop();
       if (next === undefined) return "quiet";
-      if (next.owner?.alive === false) continue;
+      if (next.cancelled || next.owner?.alive === false) continue;
       if (next.owner !== undefined && next.owner.pausedUntilMs > next.atMs) {
         this.#push({ ...next, atMs: next.owner.pausedUntilMs });
         continue;
       }
       if (next.atMs > limitMs) {
         this.#push(next);
+        this.nowMs = limitMs;
         return "time is up";
       }
       this.nowMs = next.atMs;
       this.steps++;
-      next.run();
+      try {
+        next.run();
+      } catch (thrown) {
+        this.onThrow(next.owner, thrown);
+      }
       await this.#settle();
     }
   }

@@ -1,7 +1,6 @@
 // The host side of kernels/exchange: spreads the rows of a region over one region a target, by key group.
 
 import { assert, present } from "../../base/assert.ts";
-import { BATCH_ROWS_MAX } from "../../base/limits.ts";
 import { BatchRegion, typeCode } from "../../kernel/batch_region.ts";
 import type { KernelInstance } from "../../kernel/instance.ts";
 import { KEY_COLUMNS_MAX, keyKindOf } from "../../kernel/key_kind.ts";
@@ -56,7 +55,7 @@ export class Router {
     this.#kernel = input.kernel;
     this.#kernels = input.kernel.exports as unknown as RouterKernels;
     const keys = keyColumns.map((column) => present(input.schema[column], "a key column"));
-    this.#router = this.#kernels.mr_router_create(targets, BATCH_ROWS_MAX, maxParallelism, keyKindOf(keys)) >>> 0;
+    this.#router = this.#kernels.mr_router_create(targets, input.capacity, maxParallelism, keyKindOf(keys)) >>> 0;
     if (this.#router === 0) throw this.#kernel.outOfMemory("a router");
     keys.forEach((key, index) => {
       const column = keyColumns[index] as number;
@@ -77,7 +76,7 @@ export class Router {
       kernel.writeU32(column + COLUMN_VALIDITY, kernel.readU32(column + COLUMN_VALIDITY_BUFFER));
     });
     if (!watermarks) kernel.writeU32(region.address + BATCH_WATERMARKS, 0);
-    if (weights) kernel.writeU32(region.address + BATCH_WEIGHTS, kernel.allocate(BATCH_ROWS_MAX));
+    if (weights) kernel.writeU32(region.address + BATCH_WEIGHTS, kernel.allocate(region.capacity));
     const hasText = input.schema.some((field) => field.type === "utf8");
     return { region, heap: hasText ? kernel.allocate(HEAP_BYTES_MIN) : 0, heapBytes: hasText ? HEAP_BYTES_MIN : 0 };
   }
