@@ -6,6 +6,7 @@ import { seededPrng } from "../../src/base/prng.ts";
 import type { Value } from "../../src/batch/record_batch.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
 import { Engine } from "../../src/engine/engine.ts";
+import { ProcessFunctions } from "../../src/job/define_process.ts";
 import { sinkInput } from "../../src/graph/plan.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { type GoldenSplits, goldenSource, GoldenTarget } from "../golden/connectors.ts";
@@ -84,6 +85,7 @@ export function gatedEngine(
   inputs: Readonly<Record<string, GoldenSplits>>,
   gate: Gate,
   target = new GoldenTarget(),
+  functions = new ProcessFunctions(),
 ): Gated {
   const connectors: ConnectorFactory = {
     source: (node) => {
@@ -111,6 +113,7 @@ export function gatedEngine(
   };
   const engine = new Engine(platform, {
     connectors,
+    functions,
     embedded: true,
     task: { batchRows: 32, memoryBudgetBytes: 1 << 26 },
   });

@@ -9,7 +9,7 @@ import { type Prng, seededPrng } from "../../src/base/prng.ts";
 import type { Value } from "../../src/batch/record_batch.ts";
 import { field, type Schema } from "../../src/batch/schema.ts";
 import type { ProcessFunction } from "../../src/job/define_process.ts";
-import type { KernelInstance } from "../../src/kernel/instance.ts";
+import { KernelInstance } from "../../src/kernel/instance.ts";
 import { inRange, keyGroupOfHash, rangeOfSubtask } from "../../src/keygroup/key_group.ts";
 import { equal } from "../expect.ts";
 import {
@@ -269,10 +269,12 @@ function byKey(rows: readonly (readonly Value[])[]): Map<string, string[]> {
   return texts;
 }
 
+const BUDGET_BYTES = 64 * 1024 * 1024;
+
 /** What is wrong, or undefined. */
-export function runProcessSequence(kernel: KernelInstance, seed: number, steps = 60): string | undefined {
+export function runProcessSequence(kernels: WebAssembly.Module, seed: number, steps = 40): string | undefined {
   try {
-    new Life(seededPrng(seed), kernel).run(steps);
+    new Life(seededPrng(seed), new KernelInstance(kernels, BUDGET_BYTES)).run(steps);
     return undefined;
   } catch (error) {
     return `seed ${seed}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
