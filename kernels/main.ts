@@ -22,7 +22,7 @@ export {
 } from "./join/create";
 export { mr_join_update, mr_join_late_rows } from "./join/update";
 export { mr_join_probe } from "./join/probe";
-export { mr_join_gather_begin, mr_join_gather_all, mr_join_gather_next, mr_join_completed } from "./join/gather";
+export { mr_join_gather_begin, mr_join_gather_next, mr_join_completed } from "./join/gather";
 export { mr_join_restore } from "./join/restore";
 export { mr_distinct_create, mr_distinct_free, mr_distinct_update, mr_distinct_drop } from "./distinct/update";
 export { mr_distinct_gather_next, mr_distinct_restore } from "./distinct/state";

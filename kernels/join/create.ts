@@ -7,7 +7,6 @@ import {
   PANE_ROWS_LAST,
   TABLE_ENTRIES,
   TABLE_FIRST_PANE,
-  TABLE_GROUP_COUNT,
   TABLE_LONG_KEY_BYTES,
 } from "../table/layout";
 import { mr_window_add_key, mr_window_create, mr_window_free } from "../window/create";
@@ -26,8 +25,11 @@ import {
   SIDE_COLUMN_COUNT,
   SIDE_COLUMNS,
   SIDE_CUTOFF,
+  SIDE_GROUP_COUNT,
+  SIDE_GROUP_START,
   SIDE_HIGH,
   SIDE_LOW,
+  SIDE_MAX_PARALLELISM,
   SIDE_NULLS_AT,
   SIDE_NUMBERS,
   SIDE_PROBE_ROWS,
@@ -37,6 +39,7 @@ import {
   SIDE_TEXT_AT,
   SIDE_TEXT_BYTES,
   SIDE_TIME_COLUMN,
+  TABLE_SHARDS,
 } from "./layout";
 import { freeMap } from "./number_map";
 import { freeRows } from "./slots";
@@ -52,13 +55,16 @@ export function mr_join_create_side(
   if (side == 0) return 0;
   memory.fill(side, 0, <usize>SIDE_BYTES);
   const table = mr_window_create(
-    bucketMs, 0, timeColumn, keyKind, ENTRY_VALUE_BYTES, batchRows, maxParallelism, groupStart, groupCount,
+    bucketMs, 0, timeColumn, keyKind, ENTRY_VALUE_BYTES, batchRows, TABLE_SHARDS, 0, TABLE_SHARDS,
   );
   if (table == 0) {
     mr_free(<u32>side, SIDE_BYTES);
     return 0;
   }
   store<u32>(side, table, SIDE_TABLE);
+  store<u32>(side, maxParallelism, SIDE_MAX_PARALLELISM);
+  store<u32>(side, groupStart, SIDE_GROUP_START);
+  store<u32>(side, groupCount, SIDE_GROUP_COUNT);
   store<u32>(side, batchRows, SIDE_BATCH_ROWS);
   store<u32>(side, mr_alloc(batchRows << 2), SIDE_PROBE_ROWS);
   store<u32>(side, mr_alloc(groupCount << 3), SIDE_NUMBERS);
@@ -129,7 +135,7 @@ export function mr_join_free_side(side: u32): void {
   const s = <usize>side;
   const table = load<u32>(s, SIDE_TABLE);
   while (load<u32>(<usize>table, TABLE_FIRST_PANE) != 0) dropBucket(s);
-  if (load<u32>(s, SIDE_NUMBERS) != 0) mr_free(load<u32>(s, SIDE_NUMBERS), load<u32>(<usize>table, TABLE_GROUP_COUNT) << 3);
+  if (load<u32>(s, SIDE_NUMBERS) != 0) mr_free(load<u32>(s, SIDE_NUMBERS), load<u32>(s, SIDE_GROUP_COUNT) << 3);
   mr_window_free(table);
   freeMap(s);
   if (load<u32>(s, SIDE_PROBE_ROWS) != 0) mr_free(load<u32>(s, SIDE_PROBE_ROWS), load<u32>(s, SIDE_BATCH_ROWS) << 2);

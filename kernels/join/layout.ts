@@ -18,6 +18,8 @@
 // - A row's list is that of its key in the pane of its own time; new rows come first.
 // - A slot that is in use with epoch e > 0 stands in a mark block of epoch e of its pane, unless `completed(>= e)`
 //   freed the block. A free slot keeps its epoch, so that one epoch never marks a slot twice.
+// - The table's own groups are not the key groups but few shards of its indexes: buckets of time may be many, and each
+//   would have a record a key group. Key groups follow from the slots' hashes.
 // - A row that comes and goes within one epoch leaves nothing behind: no checkpoint has seen it.
 
 import { JOIN_NEVER_NULL, JOIN_NO_COLUMN, JOIN_SLOT_TIME } from "./abi";
@@ -64,16 +66,13 @@ export const SIDE_PROBE_ROUND: usize = 80; // the how manieth bucket of each row
 export const SIDE_PROBE_ROUNDS: usize = 84;
 export const SIDE_PROBE_AT: usize = 88; // place in the current part
 export const SIDE_PROBE_SLOT: usize = 92; // next row of the other side's list; 0 = on to the next place
-export const SIDE_PROBE_KEYS: usize = 96; // address of the current part's keys
 export const SIDE_MAP: usize = 100; // while state is restored: u32 slot addresses by key group and number
 export const SIDE_MAP_SLOTS: usize = 104; // a power of two
 export const SIDE_MAP_USED: usize = 108; // those not 0
-export const SIDE_CURSOR_PANE: usize = 112; // cursors of gathering everything
-export const SIDE_CURSOR_GROUP: usize = 116;
-export const SIDE_CURSOR_CHUNK: usize = 120;
-export const SIDE_CURSOR_ENTRY: usize = 124;
-export const SIDE_CURSOR_SLOT: usize = 128;
-export const SIDE_CHANGED: usize = 132; // gathered slots in key group order
+export const SIDE_MAX_PARALLELISM: usize = 112;
+export const SIDE_GROUP_START: usize = 116;
+export const SIDE_GROUP_COUNT: usize = 120;
+export const SIDE_CHANGED: usize = 132; // slots to be gathered, in key group order
 export const SIDE_CHANGED_BYTES: usize = 136;
 export const SIDE_CHANGED_COUNT: usize = 140;
 export const SIDE_CHANGED_NEXT: usize = 144;
@@ -85,6 +84,8 @@ export const SIDE_BUCKETS: usize = 5376; // count of buckets to look at
 export const SIDE_STARTS: usize = 7424; // 512 x i64, start of the first of them
 export const SIDE_KEYS: usize = 11520; // 512 x 16
 export const SIDE_BYTES: u32 = 19712;
+
+export const TABLE_SHARDS: u32 = 8;
 
 export const JOIN_LEFT: usize = 0;
 export const JOIN_RIGHT: usize = 4;

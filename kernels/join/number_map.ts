@@ -4,8 +4,8 @@
 //   map | u32 slot address, 0 = never used, 1 = removed | …        2^k words, at most half of them used
 
 import { mr_alloc, mr_free } from "../memory/allocator";
-import { groupOf } from "../table/lookup";
-import { SIDE_MAP, SIDE_MAP_SLOTS, SIDE_MAP_USED, SIDE_TABLE, SLOT_HASH, SLOT_NUMBER } from "./layout";
+import { SIDE_MAP, SIDE_MAP_SLOTS, SIDE_MAP_USED, SLOT_HASH, SLOT_NUMBER } from "./layout";
+import { keyGroupOf } from "./slots";
 
 const MAP_SLOTS_MIN: u32 = 1024;
 const REMOVED: u32 = 1;
@@ -18,7 +18,7 @@ function placeOf(group: u32, number: u64, slots: u32): u32 {
 
 @inline
 function groupOfSlot(side: usize, slot: usize): u32 {
-  return groupOf(<usize>load<u32>(side, SIDE_TABLE), load<u32>(slot, SLOT_HASH));
+  return keyGroupOf(side, load<u32>(slot, SLOT_HASH));
 }
 
 /** Where the map holds the row; 0 = nowhere. */

@@ -34,13 +34,11 @@ import {
   PASS_PANES,
   PASS_ROWS,
   TABLE_FIRST_PANE,
-  TABLE_GROUP_COUNT,
   TABLE_KEY_BYTES,
   TABLE_KEY_KIND,
   TABLE_LAST_PANE,
   TABLE_SIZE,
 } from "../table/layout";
-import { groupOf } from "../table/lookup";
 import { findPane, timeIntoWindow } from "../window/panes";
 import { findFixed, findText, groupAt } from "./find";
 import {
@@ -53,6 +51,7 @@ import {
   SIDE_BUCKETS,
   SIDE_CUTOFF,
   SIDE_FIRST_ROWS,
+  SIDE_GROUP_COUNT,
   SIDE_HASHES,
   SIDE_HIGH,
   SIDE_KEYS,
@@ -60,7 +59,6 @@ import {
   SIDE_PROBE_AT,
   SIDE_PROBE_COUNT,
   SIDE_PROBE_FIRST,
-  SIDE_PROBE_KEYS,
   SIDE_PROBE_PART,
   SIDE_PROBE_ROUND,
   SIDE_PROBE_ROUNDS,
@@ -74,7 +72,7 @@ import {
   SLOT_TIME,
 } from "./layout";
 import { writeMatches } from "./output";
-import { firstRowAt } from "./slots";
+import { firstRowAt, keyGroupOf } from "./slots";
 
 @inline
 function plus(time: i64, more: i64): i64 {
@@ -161,9 +159,9 @@ function openPart(side: usize, other: usize, batch: usize): bool {
     keys = prepareKeys(table, batch, rows, 0, part, false);
   }
   hashKeys(table, keys, part);
-  const groupCount = load<u32>(table, TABLE_GROUP_COUNT);
+  const groupCount = load<u32>(side, SIDE_GROUP_COUNT);
   for (let i: u32 = 0; i < part; i++) {
-    if (groupOf(table, load<u32>(PASS_HASHES + ((<usize>i) << 2))) < groupCount) continue;
+    if (keyGroupOf(side, load<u32>(PASS_HASHES + ((<usize>i) << 2))) < groupCount) continue;
     store<u32>(CONTROL_STATUS, STATUS_FOREIGN_KEY_GROUP);
     store<u32>(CONTROL_DETAIL, probeRow(side, first + i));
     return false;

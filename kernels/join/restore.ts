@@ -18,19 +18,19 @@ import {
   PASS_KEYS,
   PASS_ROW_NUMBERS,
   PASS_ROWS,
-  TABLE_GROUP_COUNT,
-  TABLE_GROUP_START,
   TABLE_KEY_BYTES,
   TABLE_KEY_KIND,
   TABLE_SIZE,
 } from "../table/layout";
-import { groupOf, resolveKey } from "../table/lookup";
+import { resolveKey } from "../table/lookup";
 import { findPane, paneAt, timeIntoWindow, windowFits } from "../window/panes";
 import { fillSlots, STATE_FIRST_COLUMN } from "./fill";
 import {
   PASS_SLOTS,
   SIDE_COLUMN_COUNT,
   SIDE_CUTOFF,
+  SIDE_GROUP_COUNT,
+  SIDE_GROUP_START,
   SIDE_NUMBERS,
   SIDE_TABLE,
   SLOT_HASH,
@@ -38,7 +38,7 @@ import {
   SLOT_TIME,
 } from "./layout";
 import { addNumber, findNumber, forgetNumber, reserveNumbers } from "./number_map";
-import { firstRowAt, listSlot, removeSlot, takeSlot } from "./slots";
+import { firstRowAt, keyGroupOf, listSlot, removeSlot, takeSlot } from "./slots";
 
 /** A checkpoint holds these rows, so they are not marked as changed. */
 const UNMARKED: u32 = 0;
@@ -97,19 +97,19 @@ function restoreRows(side: usize, batch: usize, first: u32, count: u32, keys: us
   for (let i: u32 = 0; i < count; i++) {
     const row = first + i;
     const hash = load<u32>(PASS_HASHES + ((<usize>i) << 2));
-    const group = groupOf(table, hash);
+    const group = keyGroupOf(side, hash);
     const time = load<i64>(times + ((<usize>row) << 3));
     const number = load<i64>(numbers + ((<usize>row) << 3));
     const itsGroup = load<u64>(groups + ((<usize>row) << 3));
     if (
-      itsGroup != <u64>(group + load<u32>(table, TABLE_GROUP_START)) || number < 0 ||
+      itsGroup != <u64>(group + load<u32>(side, SIDE_GROUP_START)) || number < 0 ||
       !windowFits(time, timeIntoWindow(time, size, 0), size)
     ) {
       fillListed(side, batch, filled, listed);
       fail(STATUS_BAD_STATE, row);
       return false;
     }
-    if (group >= load<u32>(table, TABLE_GROUP_COUNT)) continue;
+    if (group >= load<u32>(side, SIDE_GROUP_COUNT)) continue;
     const counter = counters + ((<usize>group) << 3);
     store<i64>(counter, max<i64>(load<i64>(counter), number + 1));
     const known = findNumber(side, group, number);

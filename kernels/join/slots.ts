@@ -16,6 +16,8 @@ import {
   ROWS_CHUNK_END,
   ROWS_CHUNK_HEADER,
   ROWS_CHUNK_NEXT,
+  SIDE_GROUP_START,
+  SIDE_MAX_PARALLELISM,
   SIDE_ROWS,
   SIDE_SLOT_BYTES,
   SIDE_TABLE,
@@ -34,6 +36,12 @@ import {
 @inline
 export function firstRowAt(side: usize): usize {
   return <usize>load<u32>(<usize>load<u32>(side, SIDE_TABLE), TABLE_KEY_BYTES) + 8;
+}
+
+/** The hash's key group, counted from the side's first; beyond its range the result is at least its group count. */
+@inline
+export function keyGroupOf(side: usize, hash: u32): u32 {
+  return <u32>((<u64>hash * <u64>load<u32>(side, SIDE_MAX_PARALLELISM)) >> 32) - load<u32>(side, SIDE_GROUP_START);
 }
 
 @inline

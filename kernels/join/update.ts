@@ -31,7 +31,6 @@ import {
   PASS_ROW_NUMBERS,
   PASS_ROWS,
   TABLE_FIRST_PANE,
-  TABLE_GROUP_COUNT,
   TABLE_KEY_BYTES,
   TABLE_KEY_COUNT,
   TABLE_KEY_KIND,
@@ -40,7 +39,7 @@ import {
   TABLE_LATE_ROWS,
   TABLE_SIZE,
 } from "../table/layout";
-import { groupOf, lookUp } from "../table/lookup";
+import { lookUp } from "../table/lookup";
 import { hasDense, lookUpDense } from "../window/dense_pane";
 import { paneAt, timeIntoWindow, windowFits } from "../window/panes";
 import { equalRow, fillSlots } from "./fill";
@@ -49,6 +48,7 @@ import {
   NO_COLUMN,
   PASS_SLOTS,
   SIDE_CUTOFF,
+  SIDE_GROUP_COUNT,
   SIDE_NUMBERS,
   SIDE_PROBE_AT,
   SIDE_PROBE_COUNT,
@@ -66,7 +66,7 @@ import {
   SLOT_TIME,
 } from "./layout";
 import { freeMap } from "./number_map";
-import { firstRowAt, listSlot, removeSlot, takeSlot } from "./slots";
+import { firstRowAt, keyGroupOf, listSlot, removeSlot, takeSlot } from "./slots";
 
 @inline
 function stop(status: u32, row: u32): void {
@@ -211,9 +211,8 @@ function retract(side: usize, batch: usize, row: u32, place: u32, key: usize, ti
 
 /** Number and hash of a new row, first in its key's list. */
 @inline
-function listRow(side: usize, table: usize, entry: usize, slot: usize, time: i64, firstAt: usize): void {
-  const hash = load<u32>(entry + firstAt - 8, 4);
-  const number = <usize>load<u32>(side, SIDE_NUMBERS) + ((<usize>groupOf(table, hash)) << 3);
+function listRow(side: usize, group: u32, hash: u32, entry: usize, slot: usize, time: i64, firstAt: usize): void {
+  const number = <usize>load<u32>(side, SIDE_NUMBERS) + ((<usize>group) << 3);
   store<u32>(slot, hash, SLOT_HASH);
   store<u64>(slot, load<u64>(number), SLOT_NUMBER);
   store<u64>(number, load<u64>(number) + 1);
@@ -231,17 +230,25 @@ function applyRows(
   const weights = <usize>load<u32>(batch, BATCH_WEIGHTS);
   const keyBytes = <usize>load<u32>(table, TABLE_KEY_BYTES);
   const firstAt = firstRowAt(side);
+  const groupCount = load<u32>(side, SIDE_GROUP_COUNT);
   let filled: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const row = rowAt(rowNumbers, 0, i);
     const time = times == 0 ? now : load<i64>(times + ((<usize>row) << 3));
+    const hash = load<u32>(entryOf(i) + firstAt - 8, 4);
+    const group = keyGroupOf(side, hash);
+    if (group >= groupCount) {
+      store<u32>(CONTROL_STATUS, STATUS_FOREIGN_KEY_GROUP);
+      count = i;
+      break;
+    }
     if (weights == 0 || load<i8>(weights + <usize>row) > 0) {
       const slot = takeSlot(side, <usize>load<u32>(panes + ((<usize>i) << 2)), epoch);
       if (slot == 0) {
         count = i;
         break;
       }
-      listRow(side, table, entryOf(i), slot, time, firstAt);
+      listRow(side, group, hash, entryOf(i), slot, time, firstAt);
       store<u32>(PASS_SLOTS + ((<usize>i) << 2), <u32>slot);
       addProbe(side, row);
       continue;

@@ -99,7 +99,7 @@ export class JoinOperator implements TimedOperator {
   onTime(nowMs: number): void {
     const { timing, pair } = this.#wiring;
     if (timing.kind !== "wall_time") return;
-    this.#nowMs = Math.max(this.#nowMs, nowMs);
+    this.#nowMs = Math.max(this.#nowMs, Math.floor(nowMs));
     const cutoff = BigInt(this.#nowMs - timing.ttlMs);
     pair.left.cutoff = cutoff;
     pair.right.cutoff = cutoff;

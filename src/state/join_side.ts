@@ -42,8 +42,7 @@ interface SideKernels {
   mr_join_cutoff(side: number): bigint;
   mr_join_rows(side: number): number;
   mr_join_text_bytes(side: number): number;
-  mr_join_gather_begin(side: number, afterEpoch: number): number;
-  mr_join_gather_all(side: number): void;
+  mr_join_gather_begin(side: number, all: number, afterEpoch: number): number;
   mr_join_gather_next(side: number, batch: number, capacity: number): number;
   mr_join_restore(side: number, batch: number): void;
   mr_join_completed(side: number, epoch: number): void;
@@ -161,8 +160,7 @@ export class JoinSide {
     assert(afterEpoch === -1 || afterEpoch >= this.#epochCompleted, "marks of completed epochs are gone");
     const region = this.#regionOfState();
     region.useWeights(true);
-    if (afterEpoch === -1) this.#kernels.mr_join_gather_all(this.address);
-    else this.#kernels.mr_join_gather_begin(this.address, afterEpoch);
+    this.#kernels.mr_join_gather_begin(this.address, afterEpoch === -1 ? 1 : 0, Math.max(afterEpoch, 0));
     if (this.kernel.status !== STATUS_OK) {
       throw this.kernel.outOfMemory(`a list of the changed rows (${this.config.where})`);
     }

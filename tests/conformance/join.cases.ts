@@ -449,6 +449,37 @@ const refusals: readonly Case[] = [
     }
   }),
 
+  test("a row that belongs to another task is a bug that is noticed, in whatever state its key is", (context) => {
+    for (const rows of [1, 600]) {
+      const kernel = new KernelInstance(context.kernels, BUDGET_BYTES);
+      const joins = new JoinFixture(kernel, job(interval(0, 10)), 4096, 4096, { start: 3, end: 4 });
+      let noticed = "";
+      try {
+        joins.push(
+          0,
+          Array.from({ length: rows }, (_, index) => order(1n, BigInt(index))),
+        );
+      } catch (error) {
+        noticed = (error as Error).name;
+      }
+      equal(noticed, "AssertionError", "what is thrown");
+    }
+  }),
+
+  test("an input that stands still costs the rows that wait for it, not the time that passes", (context) => {
+    const joins = fixture(context.kernels, job(interval(0, 0)));
+    const before = joins.pair.left.kernel.heapUsedBytes;
+    for (let second = 0; second < 4000; second += 500) {
+      const rows = Array.from({ length: 500 }, (_, index) => order(BigInt((second + index) * 1000), BigInt(index)));
+      joins.push(0, rows);
+      joins.watermark(0, BigInt((second + 499) * 1000));
+    }
+    equal(joins.rowCounts, [4000, 0], "rows that wait");
+    const bytes = joins.pair.left.kernel.heapUsedBytes - before;
+    ok(bytes < 4000 * 1500, `${bytes} bytes for 4000 rows in as many buckets`);
+    equal(joins.push(1, [payment(7n, 7_000n), payment(499n, 3_999_000n)]).length, 2, "rows found among the buckets");
+  }),
+
   test("memory that is used up is an error that names the join, and leaves rows whole", async (context) => {
     const joins = new JoinFixture(new KernelInstance(context.kernels, 2 * 1024 * 1024), job(interval(0, 10)), 512, 64);
     const text = "x".repeat(200);
