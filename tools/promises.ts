@@ -75,6 +75,24 @@ export const promises: readonly Promised[] = [
     onlyProduction: NOTHING,
   },
   {
+    id: "2.1",
+    promise: "A simulated cluster commits what an undisturbed run commits, whatever happens to it.",
+    bar: "100,000 seeds of at least 3 tasks, 2 coordinators, 2 sources, 1,000 rows and 3 checkpoints: no row lost, doubled or wrong, and an end within 30 simulated seconds after the last fault",
+    onlyProduction: "disks that lie about a sync",
+  },
+  {
+    id: "2.2",
+    promise: "The simulation sees bugs: such as other systems had, planted in Millrace.",
+    bar: "40 of 40 planted bugs are caught by the output alone, each within 5,000 seeds",
+    onlyProduction: NOTHING,
+  },
+  {
+    id: "2.3",
+    promise: "One seed is one history on every runtime.",
+    bar: "1,000 seeds give the same trace hash on Node, Deno, Bun and workerd",
+    onlyProduction: NOTHING,
+  },
+  {
     id: "2.6",
     promise:
       "A job over two tasks a chain uses two cores nearly as well as two jobs do, and rows pass between tasks fast.",
