@@ -28,6 +28,7 @@ export const layers: readonly Layer[] = [
   { folder: "task", holds: "the data plane: one single-threaded executor with one WASM instance" },
   { folder: "coordinator", holds: "the control plane, one file a job state" },
   { folder: "engine", holds: "one deployment: a platform, the jobs on it, what a user can ask of them" },
+  { folder: "cluster", holds: "several processes: tasks on workers, rows between them, who leads" },
   { folder: "api", holds: "REST, authentication" },
   { folder: "client", holds: "typed client of the REST API" },
 ];

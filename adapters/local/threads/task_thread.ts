@@ -5,6 +5,8 @@ import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../../src/base/assert.ts";
 import { asMillraceError } from "../../../src/base/errors.ts";
+import { plainMessage } from "../../../src/cluster/plain_messages.ts";
+import { PendingCalls, RemoteLogs } from "../../../src/cluster/remote_calls.ts";
 import { connectorsOf } from "../../../src/engine/connector_factory.ts";
 import { stillborn } from "../../../src/engine/task_host.ts";
 import { planJob } from "../../../src/graph/plan_job.ts";
@@ -17,9 +19,8 @@ import { LocalFiles } from "../files.ts";
 import { kernelModules, systemClock, systemDigest, systemEntropy, systemTimers, systemYield } from "../machine.ts";
 import { openShare } from "../open_store.ts";
 import { detectRuntime } from "../runtime.ts";
-import { type FromThread, plainMessage, type TaskThreadOptions, type ToThread } from "./messages.ts";
+import type { FromThread, TaskThreadOptions, ToThread } from "./messages.ts";
 import { PortChannels } from "./port_channels.ts";
-import { RemoteLogs } from "./remote_logs.ts";
 
 /** How often the engine's thread is told how far the task is. */
 const PROGRESS_MS = 100;
@@ -29,7 +30,8 @@ assert(parent !== null, "this module runs as a worker thread");
 const options = workerData as TaskThreadOptions;
 const post = (message: FromThread): void => parent.postMessage(message);
 
-const logs = new RemoteLogs((id, call) => post({ kind: "log_call", id, call }));
+const calls = new PendingCalls((id, call) => post({ kind: "log_call", id, call }));
+const logs = new RemoteLogs(calls);
 
 async function openPlatform(): Promise<Platform> {
   const log: LogSink = { write: (level, message, fields) => post({ kind: "log_line", level, message, fields }) };
@@ -82,9 +84,9 @@ parent.on("message", (message: ToThread) => {
       void started.then((task) => task.deliver(message.message));
       return;
     case "log_answer":
-      return logs.answered(message.id, message.answer);
+      return calls.answered(message.id, message.answer);
     case "log_error":
-      return logs.failed(message.id, message.error);
+      return calls.failed(message.id, message.error);
     case "destroy":
       void end();
   }

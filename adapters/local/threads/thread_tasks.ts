@@ -5,6 +5,8 @@
 
 import { MessageChannel, type MessagePort, type Transferable, Worker } from "node:worker_threads";
 import { asMillraceError, externalError } from "../../../src/base/errors.ts";
+import { messageOf } from "../../../src/cluster/plain_messages.ts";
+import { carryOut, type RemoteCall } from "../../../src/cluster/remote_calls.ts";
 import type { LogStore } from "../../../src/connectors/log_store.ts";
 import type { HostedTask, TaskHost, TaskRequest } from "../../../src/engine/task_host.ts";
 import type { JobPlan } from "../../../src/graph/plan.ts";
@@ -12,8 +14,7 @@ import { type ChannelAddress, channelKey } from "../../../src/protocol/frames.ts
 import type { Deployment, ToTask } from "../../../src/protocol/messages.ts";
 import type { TaskOptions, TaskProgress } from "../../../src/task/task.ts";
 import type { LocalPlatform } from "../platform.ts";
-import { type ChannelPort, type FromThread, messageOf, type TaskThreadOptions, type ToThread } from "./messages.ts";
-import { carryOut } from "./remote_logs.ts";
+import type { ChannelPort, FromThread, TaskThreadOptions, ToThread } from "./messages.ts";
 
 /** A thread that does not end by itself within this time is ended. */
 const DESTROY_MS = 10_000;
@@ -160,11 +161,12 @@ class TaskThread implements HostedTask {
     }
   }
 
-  async #answer(id: number, call: Parameters<typeof carryOut>[1]): Promise<void> {
+  async #answer(id: number, call: RemoteCall): Promise<void> {
     try {
-      this.#post({ kind: "log_answer", id, answer: await carryOut(this.#logs, call) });
+      const answer = await carryOut({ logs: this.#logs, database: undefined }, call);
+      this.#post({ kind: "log_answer", id, answer });
     } catch (thrown) {
-      const error = asMillraceError(thrown, `log ${call.name}`);
+      const error = asMillraceError(thrown, `call ${call.kind}`);
       this.#post({ kind: "log_error", id, error: error.toJSON() });
     }
   }
