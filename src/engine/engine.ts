@@ -33,6 +33,8 @@ export interface EngineOptions {
   readonly tasks?: TaskHost;
   /** The TypeScript functions that jobs may name; absent: none. */
   readonly functions?: ProcessFunctions;
+  /** Every task runs there, also of jobs with one. */
+  readonly everywhere?: boolean;
   /** Sources in memory are allowed: the program that embeds Millrace is the only one to submit jobs. */
   readonly embedded?: boolean;
   readonly onChange?: (view: JobView) => void;
@@ -273,7 +275,7 @@ export class Engine {
   #deploy(live: LiveJob, spec: JobSpec, deployment: Deployment, outbox: (message: FromTask) => void): HostedTask {
     const { plan } = live;
     const single = plan.chains.length === 1 && plan.chains[0]?.parallelism === 1;
-    const host = single ? this.#inline : (this.#options.tasks ?? this.#inline);
+    const host = single && this.#options.everywhere !== true ? this.#inline : (this.#options.tasks ?? this.#inline);
     const task = host.deploy({ spec, plan, deployment, outbox });
     const key = taskKey(deployment.task);
     live.tasks.set(key, task);
