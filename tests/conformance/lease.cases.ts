@@ -182,8 +182,20 @@ const protocolCases: readonly Case[] = [
       record: { epoch: 3, holder: "x", remainingMs },
       own: false,
     });
-    equal(played([[0, tick], [10, held(40)]]).state.nextMs, 51); // biome-ignore format: one line reads better
-    equal(played([[0, tick], [10, held(900)]]).state.nextMs, 10 + TIMES.lookEveryMs); // biome-ignore format: as above
+    equal(
+      played([
+        [0, tick],
+        [10, held(40)],
+      ]).state.nextMs,
+      51,
+    );
+    equal(
+      played([
+        [0, tick],
+        [10, held(900)],
+      ]).state.nextMs,
+      10 + TIMES.lookEveryMs,
+    );
   }),
 
   test("an answer that comes when the lease could be over already is not acted on", () => {
@@ -257,7 +269,11 @@ const protocolCases: readonly Case[] = [
   }),
 
   test("one that is to stop while its take is under way gives back what that took", () => {
-    const stopping = [[100, tick], [110, freeAt(6)], [120, { kind: "release_wanted" }]] as const; // biome-ignore format: one line
+    const stopping = [
+      [100, tick],
+      [110, freeAt(6)],
+      [120, { kind: "release_wanted" }],
+    ] as const;
     const taken = played([...stopping, [130, answered(2)], [140, answered(3)]]);
     equal([calls(taken.effects).at(-1), taken.state.status], ["release 7", "RELEASED"]);
     const lost = played([...stopping, [130, { kind: "failed", call: 2 }], [140, answered(3)]]);

@@ -5,7 +5,7 @@ import { seededPrng } from "../../src/base/prng.ts";
 import { BLOB_CHUNK_BYTES } from "../../src/base/limits.ts";
 import { utf8 } from "../../src/base/bytes.ts";
 import { MemoryBlobStore, MemoryMetadataStore } from "../../src/platform/memory_stores.ts";
-import type { BlobStore, MetadataStore, StoreOp } from "../../src/platform/ports.ts";
+import type { BlobStore, MetadataStore, StoreOp, Yield } from "../../src/platform/ports.ts";
 import { METADATA_VALUE_BYTES_MAX } from "../../src/platform/store_rules.ts";
 import { type Case, type TestContext, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
@@ -27,6 +27,35 @@ const metadataCase = (name: string, run: (store: MetadataStore) => Promise<void>
 
 const blobCase = (name: string, run: (store: BlobStore) => Promise<void>): Case =>
   test(`blobs: ${name}`, (context) => everywhere(context, ({ blobs }) => run(blobs)));
+
+/** One writes, two read what has been answered so far. */
+async function seenWhole(store: MetadataStore, others: Yield): Promise<void> {
+  const COMMITS = 12;
+  const record = (n: number): Uint8Array<ArrayBuffer> => new Uint8Array(200_000).fill(n);
+  let written = 0;
+  const write = async (): Promise<void> => {
+    for (let n = 1; n <= COMMITS; n++) {
+      const pointer = { kind: "put_counter", key: "latest", value: n } as const;
+      const whole = { kind: "put", key: `m/${n}`, value: record(n) } as const;
+      await store.commit([{ kind: "absent", key: `m/${n}` }], [pointer, put(`empty/${n}`, ""), whole]);
+      written = n;
+    }
+  };
+  const read = async (): Promise<void> => {
+    while (written < COMMITS) {
+      // Where a read takes no time, it would otherwise leave none to the writer.
+      await others.yield();
+      const answered = written;
+      const latest = await store.getCounter("latest");
+      ok(latest >= answered, `${latest} is seen after ${answered} was answered`);
+      if (latest === 0) continue;
+      equal(await store.get(`m/${latest}`), record(latest), `record ${latest}`);
+      equal(await store.get(`empty/${latest}`), new Uint8Array(0), `what says nothing in commit ${latest}`);
+    }
+  };
+  await Promise.all([write(), read(), read()]);
+  equal((await store.list("m/")).length, COMMITS);
+}
 
 function pattern(length: number, seed: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
@@ -151,6 +180,11 @@ export const cases: readonly Case[] = [
       equal(await store.list("zz"), []);
     },
   ),
+
+  test("metadata: a record and what points to it are seen together and whole, or not at all", async (context) => {
+    const platform = await context.freshPlatform();
+    for (const store of [new MemoryMetadataStore(), platform.metadata]) await seenWhole(store, platform.yield);
+  }),
 
   metadataCase("callers and store share no bytes", async (store) => {
     const bytes = utf8("first");
