@@ -179,7 +179,62 @@ function joinOf(input: SimInput, meets: (leftMs: number, rightMs: number) => boo
   return { pairs: pairs.sort(), late };
 }
 
-const shapes = [apart, apart, intervalJoin, regularJoin] as const;
+const union: Operator = { uid: "u", kind: "union", inputs: ["left", "right"] };
+
+/** Rows of both sources meet before their windows. */
+function together(prng: Prng): Shape {
+  const window = drawWindow(prng);
+  return {
+    name: "windows over a union",
+    operators: [union, windowOperator("w", "u", window)],
+    expected: (input) => {
+      const { windows, late } = windowsOf([input.left, input.right], window);
+      return { w: windows, "w#late": late };
+    },
+  };
+}
+
+function byKey(input: SimInput): Map<string, SimRow[]> {
+  const keys = new Map<string, SimRow[]>();
+  for (const { row } of sourceNames.flatMap((name) => timedRows(input[name]))) {
+    const known = keys.get(row.key);
+    if (known === undefined) keys.set(row.key, [row]);
+    else known.push(row);
+  }
+  return keys;
+}
+
+/** Each row takes back what was said of its key before. */
+function running(): Shape {
+  return {
+    name: "running aggregate",
+    operators: [union, { uid: "a", kind: "aggregate", input: "u", keyBy: ["key"], aggregates }],
+    expected: (input) => ({
+      a: [...byKey(input)].map(([key, rows]) => JSON.stringify([key, ...aggregatesOf(rows)])).sort(),
+    }),
+  };
+}
+
+/** The newest rows of each key; of equally new ones those with the least amounts, null last. */
+function newest(prng: Prng): Shape {
+  const limit = 1 + prng.below(4);
+  const orderBy = [{ column: "at", descending: true }];
+  const least = (amount: number | null): number => amount ?? Number.POSITIVE_INFINITY;
+  return {
+    name: "newest rows",
+    operators: [union, { uid: "t", kind: "top_n", input: "u", keyBy: ["key"], orderBy, limit }],
+    expected: (input) => ({
+      t: [...byKey(input).values()]
+        .flatMap((rows) =>
+          [...rows].sort((a, b) => b.atMs - a.atMs || least(a.amount) - least(b.amount)).slice(0, limit),
+        )
+        .map(lineOf)
+        .sort(),
+    }),
+  };
+}
+
+const shapes = [apart, apart, together, intervalJoin, regularJoin, running, newest] as const;
 
 export const drawShape = (prng: Prng): Shape => prng.pick(shapes)(prng);
 
