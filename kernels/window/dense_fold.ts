@@ -78,6 +78,14 @@ function foldQuickly(flags: u32, entry: usize, valueAt: usize, added: v128, over
     store<u64>(entry, load<u64>(entry, ROWS_AT) + 1, ROWS_AT);
   }
 
+  if ((flags & FOLD_MIN) && (flags & FOLD_MAX)) {
+    // {min, max} at once and without a branch: which rows move them cannot be foreseen.
+    const bounds = v128.load(entry + minAt(flags));
+    const values = i64x2.splat(value);
+    const moved = i64x2.gt_s(v128.shuffle<i64>(bounds, values, 0, 2), v128.shuffle<i64>(values, bounds, 0, 3));
+    v128.store(entry + minAt(flags), v128.bitselect(values, bounds, moved));
+    return overflows;
+  }
   if (
     ((flags & FOLD_MIN) && value < load<i64>(entry + minAt(flags))) ||
     ((flags & FOLD_MAX) && value > load<i64>(entry + maxAt(flags)))
