@@ -1,7 +1,7 @@
 // Finding a key's entry in a pane without making one. Keys of joins are never null.
 
 import { GROUP_SHIFT, KEY_FIXED, KEY_TEXT, PANE_GROUPS, TABLE_KEY_KIND } from "../table/layout";
-import { denseSlot, isDense } from "../table/dense";
+import { entryAtSlot, isDense } from "../table/dense";
 import { findEntry } from "../table/entries";
 import { groupOf } from "../table/lookup";
 
@@ -12,7 +12,7 @@ export function groupAt(table: usize, pane: usize, hash: u32): usize {
 }
 
 export function findFixed(table: usize, pane: usize, hash: u32, key: usize): usize {
-  if (isDense(pane, load<u64>(key))) return <usize>load<u32>(denseSlot(pane, load<u64>(key)));
+  if (isDense(pane, load<u64>(key))) return entryAtSlot(pane, load<u64>(key));
   return findEntry(KEY_FIXED, groupAt(table, pane, hash), hash, key);
 }
 

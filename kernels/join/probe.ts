@@ -15,7 +15,7 @@ import {
   STATUS_OUT_OF_MEMORY,
 } from "../abi";
 import { equalKeys, tagOf } from "../table/entries";
-import { denseSlot, isDense } from "../table/dense";
+import { entryAtSlot, isDense } from "../table/dense";
 import { columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
 import {
   BUCKET_NONE,
@@ -197,7 +197,7 @@ function listPanes(side: usize, other: usize, round: u32): void {
 /** The entry that is probably the key's; 0 = look closer. */
 @inline
 function candidate(kind: u32, table: usize, pane: usize, hash: u32, key: usize): usize {
-  if (kind == KEY_FIXED && isDense(pane, load<u64>(key))) return <usize>load<u32>(denseSlot(pane, load<u64>(key)));
+  if (kind == KEY_FIXED && isDense(pane, load<u64>(key))) return entryAtSlot(pane, load<u64>(key));
   const group = groupAt(table, pane, hash);
   const bucket = <usize>(load<u32>(group, GROUP_INDEX) + ((hash << BUCKET_SHIFT) & load<u32>(group, GROUP_MASK)));
   const tag = i8x16.splat(<i8>tagOf(hash));

@@ -23,7 +23,7 @@ import {
   TABLE_KEY_KIND,
   TABLE_ENTRY_BYTES,
 } from "../table/layout";
-import { denseSlot, isDense } from "../table/dense";
+import { entryAtSlot, isDense } from "../table/dense";
 import { chunkEnd, findEntry } from "../table/entries";
 import { groupOf, lookUp } from "../table/lookup";
 import { hasDense, lookUpDense } from "../window/dense_pane";
@@ -90,7 +90,7 @@ export function peek(table: usize, pane: usize, hash: u32, key: usize): usize {
   const kind = load<u32>(table, TABLE_KEY_KIND);
   const group = <usize>load<u32>(pane, PANE_GROUPS) + ((<usize>groupOf(table, hash)) << GROUP_SHIFT);
   if (kind == KEY_FIXED) {
-    if (isDense(pane, load<u64>(key))) return <usize>load<u32>(denseSlot(pane, load<u64>(key)));
+    if (isDense(pane, load<u64>(key))) return entryAtSlot(pane, load<u64>(key));
     return findEntry(KEY_FIXED, group, hash, key);
   }
   return kind == KEY_NULLABLE ? findEntry(KEY_NULLABLE, group, hash, key) : findEntry(KEY_TEXT, group, hash, key);

@@ -3,7 +3,11 @@
 // indexes as ever. The range is made, and later widened, once enough entries lie outside of it and the least and the
 // largest key seen are close enough together; nothing depends on it but speed, so it is done without for want of memory.
 //
-//   range   | u32 entry address of key base | of base + 1 | … | 0 |      2^k words; reading beyond the span gives the 0
+//   range   | u32 slot of key base | of base + 1 | … | 0 |      2^k words; reading beyond the span gives the 0
+//   slot    entry address, 0 = none, with the lowest bit set where the entry is known to bear the pane's slot epoch
+//
+// Invariant: a slot with that bit holds an entry with the epoch PANE_SLOT_EPOCH, or with a later one; the bits are
+// taken away before they are read for another epoch. So whoever wants that epoch need not touch the entry to know.
 //
 // Key values wrap around at 64 bits: `key - base` is a different number for every key, also at the extremes.
 
@@ -28,6 +32,7 @@ import {
   PANE_INDEXED,
   PANE_KEY_MAX,
   PANE_KEY_MIN,
+  PANE_SLOT_EPOCH,
   TABLE_DENSE_SLOTS,
   TABLE_EMPTY_BUCKET,
   TABLE_ENTRIES,
@@ -48,6 +53,30 @@ export function isDense(pane: usize, key: u64): bool {
 @inline
 export function denseSlot(pane: usize, key: u64): usize {
   return <usize>load<u32>(pane, PANE_DENSE) + ((<usize>(key - load<u64>(pane, PANE_DENSE_BASE))) << 2);
+}
+
+export const SLOT_MARKED: u32 = 1;
+
+/** Entry of a key that is in the range, 0 = none. */
+@inline
+export function entryAtSlot(pane: usize, key: u64): usize {
+  return <usize>(load<u32>(denseSlot(pane, key)) & ~SLOT_MARKED);
+}
+
+/** From here on the slots' bits speak of `epoch`. */
+@inline
+export function useSlotEpoch(pane: usize, epoch: u32): void {
+  if (load<u32>(pane, PANE_SLOT_EPOCH) != epoch) clearSlotMarks(pane, epoch);
+}
+
+function clearSlotMarks(pane: usize, epoch: u32): void {
+  // Four slots at a time: what lies behind the span is part of the range. The empty range of a pane is none of its own.
+  const slots = slotsOf(pane);
+  const range = <usize>load<u32>(pane, PANE_DENSE);
+  const end = range + ((<usize>slots) << 2);
+  const unmarked = i32x4.splat(~SLOT_MARKED);
+  for (let at = range; at < end; at += 16) v128.store(at, v128.and(v128.load(at), unmarked));
+  store<u32>(pane, epoch, PANE_SLOT_EPOCH);
 }
 
 /** Slots of the pane's range with the 0 behind it; 0 = it has none. */

@@ -44,7 +44,7 @@ import {
   TABLE_LONG_KEY_BYTES,
   TABLE_TEMPLATE,
 } from "./layout";
-import { denseSlot, isDense, makeDense } from "./dense";
+import { denseSlot, entryAtSlot, isDense, makeDense } from "./dense";
 import { addMark, reserveMark } from "./marks";
 
 export const TAG_FACTOR: u32 = 0x9e3779b1;
@@ -259,7 +259,7 @@ function insertEntry(kind: u32, table: usize, pane: usize, group: usize, hash: u
 @inline
 export function resolveEntry(kind: u32, table: usize, pane: usize, group: usize, hash: u32, key: usize, epoch: u32): usize {
   let entry: usize = 0;
-  if (kind == KEY_FIXED && isDense(pane, load<u64>(key))) entry = <usize>load<u32>(denseSlot(pane, load<u64>(key)));
+  if (kind == KEY_FIXED && isDense(pane, load<u64>(key))) entry = entryAtSlot(pane, load<u64>(key));
   else entry = findEntry(kind, group, hash, key);
   if (entry == 0) return insertEntry(kind, table, pane, group, hash, key, epoch);
   const epochAt = entry + keyBytesOf(kind);

@@ -8,7 +8,7 @@
 //                    │    └ chunks of entries: | next u32 | end u32 | bytes u32 | 0 | entry | entry | …
 //                    ├ marks: blocks of changed entries' addresses, ascending epoch
 //                    │         | next u32 | epoch u32 | bytes u32 | end u32 | entry address u32 …
-//                    ├ dense: one u32 entry address a key value of [base, base + span), 0 = none, and one 0 behind them
+//                    ├ dense: one u32 slot a key value of [base, base + span), 0 = no entry, and one 0 behind them
 //                    │         (keys of 8 bytes only; derived, never persisted; dense.ts)
 //                    └ keys:  chunks with the bytes of keys longer than 12: | next u32 | bytes u32 | 0 | 0 | bytes …
 //
@@ -88,6 +88,7 @@ export const PANE_ROWS_NEXT: usize = 116; // address of the next new slot in it
 export const PANE_ROWS_FREE: usize = 120; // list of slots to use again
 export const PANE_ROWS: usize = 124; // u32 rows held
 export const PANE_MISSES: usize = 128; // u32 rows of the last pass over dense keys whose entry was missing or not marked
+export const PANE_SLOT_EPOCH: usize = 132; // u32 that the bits of the dense slots speak of
 export const PANE_BYTES: u32 = 136;
 
 export const DENSE_SLOTS_MIN: u32 = 64;

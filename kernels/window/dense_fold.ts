@@ -10,7 +10,7 @@
 // Sums are checked for overflow once a run of rows, by the signs that were noted: when one has overflowed, the run's
 // sums are taken back (they wrap around both ways) and added again one by one, to find the row.
 
-import { COLUMN_DATA, CONTROL_DETAIL, CONTROL_STATUS, STATUS_OVERFLOW } from "../abi";
+import { COLUMN_DATA, CONTROL_STATUS, STATUS_OVERFLOW } from "../abi";
 import { columnAt } from "../table/keys";
 import {
   FOLD_FLOAT,
@@ -26,8 +26,9 @@ import {
   TABLE_FOLD_COUNT,
   TABLE_FOLDS,
 } from "../table/layout";
+import { SLOT_MARKED, useSlotEpoch } from "../table/dense";
 import { stopped } from "../table/lookup";
-import { denseEntry, EPOCH_AT, findDense, resolveMissed } from "./dense_pane";
+import { findMarked, markDense } from "./dense_pane";
 
 const ROWS_AT: usize = 16;
 const SUM_AT: usize = 24;
@@ -98,7 +99,7 @@ function foldQuickly(flags: u32, entry: usize, valueAt: usize, added: v128, over
 
 /** Folds pairs of rows until one of a pair is missing or fewer than two are left; the row it has come to. */
 @inline
-function foldPairs(flags: u32, pane: usize, keys: usize, values: usize, first: u32, count: u32, epoch: u32): u32 {
+function foldPairs(flags: u32, pane: usize, keys: usize, values: usize, first: u32, count: u32): u32 {
   const range = <usize>load<u32>(pane, PANE_DENSE);
   const base = load<u64>(pane, PANE_DENSE_BASE);
   const span = load<u64>(pane, PANE_DENSE_SPAN);
@@ -110,10 +111,12 @@ function foldPairs(flags: u32, pane: usize, keys: usize, values: usize, first: u
     const place = load<u64>(keys + at) - base;
     const nextPlace = load<u64>(keys + at, 8) - base;
     if (<u32>(place >= span) | <u32>(nextPlace >= span)) break;
-    const entry = <usize>load<u32>(range + ((<usize>place) << 2));
-    const next = <usize>load<u32>(range + ((<usize>nextPlace) << 2));
-    // Where there is no entry, address 8 is read: the status's detail, which is 0 here and thus no epoch.
-    if ((load<u32>(entry, EPOCH_AT) ^ epoch) | (load<u32>(next, EPOCH_AT) ^ epoch)) break;
+    const slot = load<u32>(range + ((<usize>place) << 2));
+    const nextSlot = load<u32>(range + ((<usize>nextPlace) << 2));
+    // Not marked, and perhaps no entry at all. Entries begin at even addresses.
+    if (!(slot & nextSlot & SLOT_MARKED)) break;
+    const entry = <usize>slot - <usize>SLOT_MARKED;
+    const next = <usize>nextSlot - <usize>SLOT_MARKED;
     let pair = ones;
     if (flags & FOLD_SUM) pair = v128.load(values + at);
     overflows = foldQuickly(flags, entry, values + at, v128.shuffle<i64>(ones, pair, 0, 2), overflows);
@@ -131,31 +134,23 @@ function overflowedRow(pane: usize, keys: usize, values: usize, first: u32, end:
   const base = load<u64>(pane, PANE_DENSE_BASE);
   for (let row = end; row > first; row--) {
     const at = (<usize>(row - 1)) << 3;
-    const entry = <usize>load<u32>(range + ((<usize>(load<u64>(keys + at) - base)) << 2));
+    const entry = <usize>load<u32>(range + ((<usize>(load<u64>(keys + at) - base)) << 2)) - <usize>SLOT_MARKED;
     store<i64>(entry, load<i64>(entry, SUM_AT) - load<i64>(values + at), SUM_AT);
     store<u64>(entry, load<u64>(entry, ROWS_AT) - 1, ROWS_AT);
   }
   let row = first;
   for (; row < end; row++) {
     const at = (<usize>row) << 3;
-    const entry = <usize>load<u32>(range + ((<usize>(load<u64>(keys + at) - base)) << 2));
+    const entry = <usize>load<u32>(range + ((<usize>(load<u64>(keys + at) - base)) << 2)) - <usize>SLOT_MARKED;
     if (!foldExactly(FOLD_SUM, entry, load<i64>(values + at))) break;
   }
   return stopped(STATUS_OVERFLOW, row);
 }
 
-/** The row's entry, made where there is none, and marked; 0, with the status set, where that cannot be. */
-function markedEntry(table: usize, pane: usize, key: usize, epoch: u32): usize {
-  const range = <usize>load<u32>(pane, PANE_DENSE);
-  const entry = denseEntry(range, load<u64>(pane, PANE_DENSE_BASE), load<u64>(pane, PANE_DENSE_SPAN), load<u64>(key));
-  if (entry != 0 && load<u32>(entry, EPOCH_AT) == epoch) return entry;
-  return resolveMissed(table, pane, key, epoch);
-}
-
 /** In two passes. */
 @inline
 function foldMissing(flags: u32, table: usize, pane: usize, keys: usize, values: usize, count: u32, epoch: u32): u32 {
-  const found = findDense(false, table, pane, 0, keys, count, epoch);
+  const found = findMarked(table, pane, keys, count, epoch);
   for (let row: u32 = 0; row < found; row++) {
     const entry = <usize>load<u32>((<usize>row) << 2, PASS_ENTRIES);
     const value: i64 = flags ? load<i64>(values + ((<usize>row) << 3)) : 0;
@@ -167,18 +162,15 @@ function foldMissing(flags: u32, table: usize, pane: usize, keys: usize, values:
 /** In one loop, unless misses turn out not to be rare. `flags` is a constant at every call. */
 @inline
 function foldColumn(flags: u32, table: usize, pane: usize, keys: usize, values: usize, count: u32, epoch: u32): u32 {
-  // What is read where there is no entry must not be the epoch; what stood there may be wanted by the caller.
-  const detail = load<u32>(CONTROL_DETAIL);
   const status = load<u32>(CONTROL_STATUS);
   let row: u32 = 0;
   let misses = load<u32>(pane, PANE_MISSES);
-  if (misses <= MISSES_RARE && epoch != 0) {
-    store<u32>(CONTROL_DETAIL, 0);
+  if (misses <= MISSES_RARE) {
     misses = 0;
     while (misses <= MISSES_RARE) {
-      row = foldPairs(flags, pane, keys, values, row, count, epoch);
+      row = foldPairs(flags, pane, keys, values, row, count);
       if (row == count || load<u32>(CONTROL_STATUS) != status) break;
-      const entry = markedEntry(table, pane, keys + ((<usize>row) << 3), epoch);
+      const entry = markDense(table, pane, keys + ((<usize>row) << 3), epoch);
       if (entry == 0) break;
       const value: i64 = flags ? load<i64>(values + ((<usize>row) << 3)) : 0;
       if (!foldExactly(flags, entry, value)) {
@@ -188,7 +180,6 @@ function foldColumn(flags: u32, table: usize, pane: usize, keys: usize, values: 
       row++;
       misses++;
     }
-    store<u32>(CONTROL_DETAIL, detail);
     store<u32>(pane, misses, PANE_MISSES);
     if (misses <= MISSES_RARE || row == count) return row;
   }
@@ -198,6 +189,7 @@ function foldColumn(flags: u32, table: usize, pane: usize, keys: usize, values: 
 
 /** Looks up and folds rows from `first` on; number of rows done, with the status set where fewer. */
 export function aggregateDense(table: usize, batch: usize, pane: usize, keys: usize, first: u32, count: u32, epoch: u32): u32 {
+  useSlotEpoch(pane, epoch);
   if (load<u32>(table, TABLE_FOLD_COUNT) == 0) return foldColumn(0, table, pane, keys, 0, count, epoch);
   const column = columnAt(batch, load<u32>(table + TABLE_FOLDS));
   const values = <usize>load<u32>(column, COLUMN_DATA) + ((<usize>first) << 3);

@@ -15,6 +15,7 @@ import {
   PASS_MISSES,
   TABLE_GROUP_COUNT,
 } from "../table/layout";
+import { denseSlot, isDense, SLOT_MARKED } from "../table/dense";
 import { groupOf, resolveFixed, stopped } from "../table/lookup";
 import { addMark, reserveMark } from "../table/marks";
 
@@ -34,11 +35,54 @@ export function resolveMissed(table: usize, pane: usize, key: usize, epoch: u32)
   return entry == 0 ? <usize>stopped(STATUS_OUT_OF_MEMORY, 0) : entry;
 }
 
-/** The key's entry, if it is dense and there is one. */
+/** The key's slot, 0 where it is not dense. */
 @inline
-export function denseEntry(range: usize, base: u64, span: u64, key: u64): usize {
+export function denseSlotValue(range: usize, base: u64, span: u64, key: u64): u32 {
   const place = key - base;
-  return <usize>load<u32>(range + ((<usize>(place < span ? place : span)) << 2));
+  return load<u32>(range + ((<usize>(place < span ? place : span)) << 2));
+}
+
+/** The row's entry, made where there is none, and marked, also in its slot; 0, with the status set, where that cannot be. */
+export function markDense(table: usize, pane: usize, key: usize, epoch: u32): usize {
+  const range = <usize>load<u32>(pane, PANE_DENSE);
+  const slot = denseSlotValue(range, load<u64>(pane, PANE_DENSE_BASE), load<u64>(pane, PANE_DENSE_SPAN), load<u64>(key));
+  let entry = <usize>(slot & ~SLOT_MARKED);
+  if (entry == 0) entry = resolveMissed(table, pane, key, epoch);
+  else if (load<u32>(entry, EPOCH_AT) != epoch) {
+    if (!reserveMark(pane, epoch)) return <usize>stopped(STATUS_OUT_OF_MEMORY, 0);
+    addMark(pane, entry);
+    store<u32>(entry, epoch, EPOCH_AT);
+  }
+  // Making an entry may have made the range anew.
+  if (entry != 0 && isDense(pane, load<u64>(key))) store<u32>(denseSlot(pane, load<u64>(key)), <u32>entry | SLOT_MARKED);
+  return entry;
+}
+
+/**
+ * Fills PASS_ENTRIES with marked entries of one pane, whose slots speak of `epoch` (not 0): what is marked already is not
+ * touched. Number of rows done: no later row has had an effect.
+ */
+@inline
+export function findMarked(table: usize, pane: usize, keys: usize, count: u32, epoch: u32): u32 {
+  const range = <usize>load<u32>(pane, PANE_DENSE);
+  const base = load<u64>(pane, PANE_DENSE_BASE);
+  const span = load<u64>(pane, PANE_DENSE_SPAN);
+  const end = (<usize>count) << 2;
+  let misses: usize = 0;
+  for (let at: usize = 0; at < end; at += 4) {
+    const slot = denseSlotValue(range, base, span, load<u64>(keys + (at << 1)));
+    store<u32>(at, slot & ~SLOT_MARKED, PASS_ENTRIES);
+    store<u32>(misses, <u32>at, PASS_MISSES);
+    misses += (<usize>(~slot & SLOT_MARKED)) << 2;
+  }
+  store<u32>(pane, <u32>(misses >> 2), PANE_MISSES);
+  for (let miss: usize = 0; miss < misses; miss += 4) {
+    const at = <usize>load<u32>(miss, PASS_MISSES);
+    const entry = markDense(table, pane, keys + (at << 1), epoch);
+    if (entry == 0) return <u32>(at >> 2);
+    store<u32>(at, <u32>entry, PASS_ENTRIES);
+  }
+  return count;
 }
 
 /** Fills PASS_ENTRIES with marked entries. Number of rows done: no later row has had an effect. */
@@ -56,13 +100,12 @@ export function findDense(many: bool, table: usize, pane: usize, panes: usize, k
       base = load<u64>(its, PANE_DENSE_BASE);
       span = load<u64>(its, PANE_DENSE_SPAN);
     }
-    const entry = denseEntry(range, base, span, load<u64>(keys + (at << 1)));
-    store<u32>(at, <u32>entry, PASS_ENTRIES);
+    const entry = denseSlotValue(range, base, span, load<u64>(keys + (at << 1))) & ~SLOT_MARKED;
+    store<u32>(at, entry, PASS_ENTRIES);
     store<u32>(misses, <u32>at, PASS_MISSES);
     // Where there is no entry, what is read means nothing.
-    misses += (<usize>(entry == 0) | <usize>(load<u32>(entry, EPOCH_AT) != epoch)) << 2;
+    misses += (<usize>(entry == 0) | <usize>(load<u32>(<usize>entry, EPOCH_AT) != epoch)) << 2;
   }
-  if (!many) store<u32>(pane, <u32>(misses >> 2), PANE_MISSES);
   for (let miss: usize = 0; miss < misses; miss += 4) {
     const at = <usize>load<u32>(miss, PASS_MISSES);
     const its = many ? <usize>load<u32>(panes + at) : pane;

@@ -57,14 +57,30 @@ import { orderedOf } from "./fold";
 import { paneAt, timeIntoWindow, windowFits } from "./panes";
 import { writeKeys, writeStateAddress, writeValues } from "./rows_out";
 
+const STALE: u32 = 0xffffffff; // no key group
+
+/** Marks of epochs after `afterEpoch`, those that are the entry's last no more among them. */
+function countMarks(table: usize, afterEpoch: u32): u32 {
+  let bytes: usize = 0;
+  let pane = <usize>load<u32>(table, TABLE_FIRST_PANE);
+  for (; pane != 0; pane = <usize>load<u32>(pane, PANE_NEXT)) {
+    let block = <usize>load<u32>(pane, PANE_MARKS_FIRST);
+    for (; block != 0; block = <usize>load<u32>(block, MARKS_NEXT)) {
+      if (load<u32>(block, MARKS_EPOCH) > afterEpoch) bytes += marksEnd(pane, block) - block - MARKS_HEADER;
+    }
+  }
+  return <u32>(bytes >> 2);
+}
+
 /**
- * Visits every mark that is still the entry's last: with `counts` only, counts them by key group (one slot further
- * on, so that sums become starts); with `pairs`, writes {entry, pane} at its group's next place.
+ * Writes the key group of each mark's entry to `groups`, STALE where the mark is the entry's last no more, and counts
+ * the others by key group (one slot further on, so that sums become starts). Only here are entries touched, which lie
+ * all over memory. Answers how many are not stale.
  */
-function visitChanges(table: usize, afterEpoch: u32, counts: usize, pairs: usize): u32 {
+function groupMarks(table: usize, afterEpoch: u32, groups: usize, counts: usize): u32 {
   const epochAt = <usize>load<u32>(table, TABLE_KEY_BYTES);
   const constant = load<u32>(table, TABLE_CONSTANT) != 0;
-  let seen: u32 = 0;
+  let changed: u32 = 0;
   let pane = <usize>load<u32>(table, TABLE_FIRST_PANE);
   for (; pane != 0; pane = <usize>load<u32>(pane, PANE_NEXT)) {
     let block = <usize>load<u32>(pane, PANE_MARKS_FIRST);
@@ -72,24 +88,42 @@ function visitChanges(table: usize, afterEpoch: u32, counts: usize, pairs: usize
       const epoch = load<u32>(block, MARKS_EPOCH);
       if (epoch <= afterEpoch) continue;
       const end = marksEnd(pane, block);
-      for (let at = block + MARKS_HEADER; at < end; at += 4) {
-        const entry = load<u32>(at);
-        if (!constant && load<u32>(<usize>entry + epochAt) != epoch) continue;
-        seen++;
-        if (counts == 0) continue;
-        const group = counts + ((<usize>groupOf(table, load<u32>(<usize>entry + epochAt, 4))) << 2);
-        if (pairs == 0) {
-          store<u32>(group, load<u32>(group, 4) + 1, 4);
+      for (let at = block + MARKS_HEADER; at < end; at += 4, groups += 4) {
+        const entry = <usize>load<u32>(at);
+        if (!constant && load<u32>(entry + epochAt) != epoch) {
+          store<u32>(groups, STALE);
           continue;
         }
-        const place = load<u32>(group);
-        store<u32>(group, place + 1);
-        store<u32>(pairs + ((<usize>place) << 3), entry);
+        const group = groupOf(table, load<u32>(entry + epochAt, 4));
+        store<u32>(groups, group);
+        const count = counts + ((<usize>group) << 2);
+        store<u32>(count, load<u32>(count, 4) + 1, 4);
+        changed++;
+      }
+    }
+  }
+  return changed;
+}
+
+/** Writes {entry, pane} of each mark at its group's next place. */
+function placeMarks(table: usize, afterEpoch: u32, groups: usize, counts: usize, pairs: usize): void {
+  let pane = <usize>load<u32>(table, TABLE_FIRST_PANE);
+  for (; pane != 0; pane = <usize>load<u32>(pane, PANE_NEXT)) {
+    let block = <usize>load<u32>(pane, PANE_MARKS_FIRST);
+    for (; block != 0; block = <usize>load<u32>(block, MARKS_NEXT)) {
+      if (load<u32>(block, MARKS_EPOCH) <= afterEpoch) continue;
+      const end = marksEnd(pane, block);
+      for (let at = block + MARKS_HEADER; at < end; at += 4, groups += 4) {
+        const group = load<u32>(groups);
+        if (group == STALE) continue;
+        const next = counts + ((<usize>group) << 2);
+        const place = load<u32>(next);
+        store<u32>(next, place + 1);
+        store<u32>(pairs + ((<usize>place) << 3), load<u32>(at));
         store<u32>(pairs + ((<usize>place) << 3), <u32>pane, 4);
       }
     }
   }
-  return seen;
 }
 
 /** Lists what changed after the epoch, sorted by key group; answers how many, with the status set. */
@@ -97,25 +131,32 @@ export function mr_window_gather_begin(table: u32, afterEpoch: u32): u32 {
   const t = <usize>table;
   store<u32>(CONTROL_STATUS, STATUS_OK);
   store<u32>(CONTROL_DETAIL, 0);
-  const changed = visitChanges(t, afterEpoch, 0, 0);
+  const marks = countMarks(t, afterEpoch);
   const groupCount = load<u32>(t, TABLE_GROUP_COUNT);
-  const bytes = (changed << 3) + ((groupCount + 1) << 2);
-  const pairs = mr_alloc(bytes);
-  if (pairs == 0) {
+  const groupsBytes = (marks << 2) + ((groupCount + 1) << 2);
+  const groups = mr_alloc(groupsBytes);
+  if (groups == 0) {
     store<u32>(CONTROL_STATUS, STATUS_OUT_OF_MEMORY);
     return 0;
   }
-  const counts = <usize>(pairs + (changed << 3));
+  const counts = <usize>(groups + (marks << 2));
   memory.fill(counts, 0, (<usize>groupCount + 1) << 2);
-  visitChanges(t, afterEpoch, counts, 0);
+  const changed = groupMarks(t, afterEpoch, <usize>groups, counts);
+  const pairs = mr_alloc(changed << 3);
+  if (pairs == 0) {
+    mr_free(groups, groupsBytes);
+    store<u32>(CONTROL_STATUS, STATUS_OUT_OF_MEMORY);
+    return 0;
+  }
   let total: u32 = 0;
   for (let group: u32 = 0; group <= groupCount; group++) {
     total += load<u32>(counts + ((<usize>group) << 2));
     store<u32>(counts + ((<usize>group) << 2), total);
   }
-  visitChanges(t, afterEpoch, counts, <usize>pairs);
+  placeMarks(t, afterEpoch, <usize>groups, counts, <usize>pairs);
+  mr_free(groups, groupsBytes);
   store<u32>(t, pairs, TABLE_CHANGED);
-  store<u32>(t, bytes, TABLE_CHANGED_BYTES);
+  store<u32>(t, changed << 3, TABLE_CHANGED_BYTES);
   store<u32>(t, changed, TABLE_CHANGED_COUNT);
   store<u32>(t, 0, TABLE_CHANGED_NEXT);
   return changed;
