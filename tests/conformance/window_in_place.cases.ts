@@ -142,6 +142,37 @@ export const cases: readonly Case[] = [
     equal((await rejects(() => windows.update(1, rows), "sum_overflow")).where, "window, row 1", "where");
   }),
 
+  test("each epoch's changes hold every key of it once, also keys that an earlier epoch had marked", (context) => {
+    const random = seededPrng(17);
+    for (const keyCounts of [[40], [3000], [40, 3000, 40, 3000], [3000, 40, 40, 40]]) {
+      const one = config(over("count", "sum", "min"), 1_000_000);
+      const windows = fixture(context.kernels, one);
+      const copy = fixture(context.kernels, one);
+      let durable = 0;
+      let waiting = new Set<string>();
+      for (let epoch = 1; epoch <= 8; epoch++) {
+        const keys = keyCounts[epoch % keyCounts.length] as number;
+        for (let batch = 0; batch < 3; batch++) {
+          const rows = someRows(random, 1000, keys, 10_000n, 20);
+          windows.update(epoch, rows);
+          for (const [key] of rows) waiting.add(String(key));
+        }
+        const batches = windows.table.gather(durable);
+        const found = batches.flatMap(rowsOf).map((row) => String(row[2]));
+        equal(found.sort(), [...waiting].sort(), `keys changed in epoch ${epoch} since ${durable}`);
+        // Every third checkpoint is abandoned: its changes are the next one's too.
+        if (epoch % 3 === 0) continue;
+        for (const batch of batches) copy.table.restore(batch);
+        windows.table.completed(epoch);
+        durable = epoch;
+        waiting = new Set();
+      }
+      equal(sorted(copy.fire(LAST_WATERMARK)), sorted(windows.fire(LAST_WATERMARK)), "results of the restored copy");
+      windows.free();
+      copy.free();
+    }
+  }),
+
   test("changes are gathered into the bytes that they are encoded in", (context) => {
     for (const rowCount of [1, 4094, 4095, 10_000]) {
       const windows = fixture(context.kernels, config(over("count", "sum"), 1_000_000));
