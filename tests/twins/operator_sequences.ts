@@ -31,7 +31,7 @@ export const operatorSequences: Readonly<Record<string, Sequence>> = {
   join: (kernels, seed) => runJoinSequence(kernels, seed),
   aggregate: (kernels, seed) => runAggregateSequence(kernels, seed),
   top_n: (kernels, seed) => runTopSequence(kernels, seed),
-  process: (kernels, seed) => runProcessSequence(new KernelInstance(kernels, BUDGET_BYTES), seed),
+  process: (kernels, seed) => runProcessSequence(kernels, seed),
 };
 
 export interface SequencesRun {
