@@ -13,8 +13,8 @@ import type { SourceNode } from "../../src/graph/plan.ts";
 /** One source's rows of the declared schema, split by split. */
 export type GoldenSplits = readonly (readonly (readonly Value[])[])[];
 
-/** Decides, before each read, whether it fails: how a golden job is disturbed. */
-export type Disturbance = () => boolean;
+/** Decides, before each read, whether it fails, or finds nothing to read yet: how a golden job is disturbed. */
+export type Disturbance = () => boolean | "wait";
 
 export function goldenSource(node: SourceNode, splits: GoldenSplits, disturb: Disturbance): SourceConnector {
   const positions = node.output.map((one) => columnIndex(node.declared, one.name));
@@ -27,7 +27,9 @@ export function goldenSource(node: SourceNode, splits: GoldenSplits, disturb: Di
       let next = position === undefined ? 0 : (position as number);
       return {
         read: async (rowsMax) => {
-          if (disturb()) throw externalError("disturbed", split.id, "the test makes this read fail");
+          const disturbed = disturb();
+          if (disturbed === "wait") return { kind: "idle", retryAfterMs: 1 };
+          if (disturbed) throw externalError("disturbed", split.id, "the test makes this read fail");
           if (next === rows.length) return { kind: "end" };
           const taken = rows.slice(next, next + Math.min(rowsMax, region.capacity));
           const picked = taken.map((row) => positions.map((index) => row[index] as Value));

@@ -2,13 +2,14 @@
 // and gives back what its sinks have committed.
 
 import { seededPrng } from "../../src/base/prng.ts";
+import { isTerminal } from "../../src/coordinator/job_state.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
 import { type ProcessFunction, ProcessFunctions } from "../../src/job/define_process.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { sinkInput } from "../../src/graph/plan.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { ok } from "../expect.ts";
-import { type GoldenSplits, goldenSource, GoldenTarget } from "./connectors.ts";
+import { type Disturbance, type GoldenSplits, goldenSource, GoldenTarget } from "./connectors.ts";
 
 export interface GoldenJob {
   readonly name: string;
@@ -39,12 +40,23 @@ export async function runGolden(
 ): Promise<Readonly<Record<string, readonly string[]>>> {
   const prng = seededPrng(run.seed ?? 1);
   const target = new GoldenTarget();
-  let disturbances = run.killed ? DISTURBANCES : 0;
-  let untilNext = 3 + prng.below(20);
-  const disturb = (): boolean => {
-    if (disturbances === 0 || untilNext-- > 0) return false;
-    disturbances--;
-    untilNext = 3 + prng.below(40);
+  const completed = (): number => {
+    const [view] = engine.list();
+    return view?.checkpoints?.latest?.checkpoint ?? 0;
+  };
+  let left = run.killed ? DISTURBANCES : 0;
+  let readsUntilNext = 1 + prng.below(5);
+  let restoredFrom = 0;
+  let waits = 0;
+  // A read fails only after a checkpoint that holds what was read before: else every restart would be from the start.
+  const disturb: Disturbance = () => {
+    if (left === 0 || readsUntilNext-- > 0) return false;
+    const latest = completed();
+    // After a restart nothing may have changed, and then there is no checkpoint to wait for: a read goes on now and then.
+    if (latest <= restoredFrom) return ++waits % 20 === 0 ? false : "wait";
+    left--;
+    restoredFrom = latest;
+    readsUntilNext = 3 + prng.below(40);
     return true;
   };
   const connectors: ConnectorFactory = {
@@ -73,6 +85,7 @@ export async function runGolden(
   });
   if (run.killed) {
     await platform.timers.sleep(5 + prng.below(30));
+    while (restoredFrom === 0 && !isTerminal(engine.job(record.jobId).status)) await platform.timers.sleep(1);
     await engine.close();
     engine = open();
     await engine.recover();
