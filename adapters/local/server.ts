@@ -1,6 +1,8 @@
 // The REST interface of a local deployment, on a port.
 
 import { restApi } from "../../src/api/rest_api.ts";
+import type { LogDirectory } from "../../src/log/log_directory.ts";
+import type { Platform } from "../../src/platform/platform.ts";
 import type { Deployment } from "./deployment.ts";
 import { type Listening, serve } from "./serve.ts";
 import { loadToken } from "./token.ts";
@@ -16,7 +18,17 @@ export interface ServerOptions {
   readonly allowedOrigins?: readonly string[];
   /** Requests are answered once this has resolved; until then they wait. */
   readonly ready?: Promise<void>;
+  /** The token, where it is not the one of the deployment's directory. */
+  readonly token?: string;
+  /** Answers what this process cannot, such as one that does not lead; undefined: it can. */
+  readonly elsewhere?: (request: Request) => Promise<Response | undefined>;
 }
+
+/** What REST is served of. */
+export type Served = Pick<Deployment, "directory" | "jobs" | "functions"> & {
+  readonly platform: Platform;
+  readonly logs: LogDirectory;
+};
 
 export interface Server extends Listening {
   readonly url: string;
@@ -28,10 +40,13 @@ const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
 export const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.");
 
-export async function startServer(deployment: Deployment, options: ServerOptions): Promise<Server> {
+export async function startServer(deployment: Served, options: ServerOptions): Promise<Server> {
   const { platform, jobs, logs, functions } = deployment;
   const { host } = options;
-  const { token, path: tokenPath } = loadToken(deployment.directory, platform.entropy);
+  const { token, path: tokenPath } =
+    options.token === undefined
+      ? loadToken(deployment.directory, platform.entropy)
+      : { token: options.token, path: "" };
   const shownHost = host.includes(":") ? `[${host}]` : host;
   const own = isLoopback(host) ? LOOPBACK : [];
   const allowedHosts = [...new Set([...own, shownHost.toLowerCase(), ...(options.allowedHosts ?? [])])];
@@ -54,7 +69,7 @@ export async function startServer(deployment: Deployment, options: ServerOptions
   });
   const fetch = async (request: Request): Promise<Response> => {
     await options.ready;
-    return await api.fetch(request);
+    return (await options.elsewhere?.(request)) ?? (await api.fetch(request));
   };
   const listening = await serve({ fetch, host, port: options.port });
   return { ...listening, url: `http://${shownHost}:${listening.port}`, token, tokenPath };

@@ -27,10 +27,8 @@ export interface CoordinatorOptions {
   readonly ttlMs: number;
   readonly network: Network;
   readonly times: ClusterTimes;
-  /** For listing what sources read, and for checking specs; tasks have connectors of their own. */
-  readonly connectors: ConnectorFactory;
-  /** What workers ask of the leader. */
-  readonly targets: CallTargets;
+  /** Called at each lead: what only a leader may hold open, such as the durable logs. */
+  readonly openGround: () => LeaderGround;
   readonly task: TaskOptions;
   /** Where this process serves REST; empty where it does not. */
   readonly rest: string;
@@ -38,6 +36,13 @@ export interface CoordinatorOptions {
   readonly embedded?: boolean;
   readonly onLead?: (leading: Leading) => void;
   readonly onLose?: (epoch: number, reason: LossReason) => void;
+}
+
+export interface LeaderGround {
+  /** For listing what sources read, and for checking specs; tasks have connectors of their own. */
+  readonly connectors: ConnectorFactory;
+  /** What workers ask of the leader. */
+  readonly targets: CallTargets;
 }
 
 /** What there is while this coordinator leads. */
@@ -93,7 +98,8 @@ export class Coordinator {
   }
 
   #lead(epoch: number): void {
-    const { platform, times, task, targets, connectors, functions, embedded } = this.#options;
+    const { platform, times, task, functions, embedded } = this.#options;
+    const { connectors, targets } = this.#options.openGround();
     const { clock, timers, log } = platform;
     const onFenced = (): void => log.write("warning", "a change was refused: the lease is lost", { epoch });
     const metadata = new FencedMetadata(platform.metadata, epoch, onFenced);

@@ -189,9 +189,9 @@ export class World {
     const own = unlessSevered(() => severed);
     const coordinator = new Coordinator({
       ...{ platform: { ...this.platform, metadata: own(this.#metadata) }, leases: own(this.#leases), ttlMs: TTL_MS },
-      ...{ network: node, times: this.#times, connectors: this.#connectors, task, embedded: true, rest: "" },
+      ...{ network: node, times: this.#times, task, embedded: true, rest: "" },
       functions: new ProcessFunctions(),
-      targets: { logs: noLogs, database: undefined },
+      openGround: () => ({ connectors: this.#connectors, targets: { logs: noLogs, database: undefined } }),
       onLose: (_epoch, reason) => losses.push(reason),
     });
     await coordinator.start();

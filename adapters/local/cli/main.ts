@@ -6,7 +6,7 @@ import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { millraceVersion } from "../version.ts";
 import { EXIT, reportError } from "./exit.ts";
-import { withFunctions, withListen, withStore } from "./options.ts";
+import { withCoordinator, withFunctions, withListen, withStore, withUp, withWorker } from "./options.ts";
 
 // Node keeps compiled modules between runs where it can, which makes the second start three times as quick.
 module.enableCompileCache?.();
@@ -46,6 +46,24 @@ withListen(program.command("start"))
   .description("serve, and run the flights example: 3,000,000 flights, delays per airport and hour")
   .action(async (options) => {
     status = await (await import("./start.ts")).start(options);
+  });
+
+withUp(program.command("up"))
+  .description("run coordinators and workers as processes of their own, and replace those that die or hang")
+  .action(async (options) => {
+    status = await (await import("./up.ts")).up(options);
+  });
+
+withCoordinator(program.command("coordinator"))
+  .description("one coordinator: leads, or waits to lead; serves the REST interface")
+  .action(async (options) => {
+    status = await (await import("./coordinator.ts")).coordinator(options);
+  });
+
+withWorker(program.command("worker"))
+  .description("one worker: runs tasks for the coordinator that leads")
+  .action(async (options) => {
+    status = await (await import("./worker.ts")).worker(options);
   });
 
 const wantsJson = process.argv.includes("--json");

@@ -88,6 +88,61 @@ export const withListen = (command: Command): Command =>
     )
     .option("--allow-origin <origin>", "an origin of web pages that may call, again for another", collect, []);
 
+export interface ClusterOptions extends StoreOptions {
+  readonly clusterSecret?: string;
+  readonly clusterHost: string;
+  readonly clusterPort: number;
+  readonly advertise?: string;
+}
+export interface WorkerOptions extends ClusterOptions {
+  readonly slots: number;
+  readonly leader?: string;
+}
+export interface CoordinatorOptions extends ClusterOptions, ListenOptions {
+  readonly leaseMs: number;
+}
+export interface UpOptions extends ListenOptions {
+  readonly tasks: number;
+  readonly coordinators: number;
+  readonly leaseMs: number;
+  readonly clusterSecret?: string;
+  readonly onTerm: "stop" | "savepoint";
+}
+
+const withSecret = (command: Command): Command =>
+  command.option(
+    "--cluster-secret <reference>",
+    "where the secret of the deployment is: env:NAME or file:/path (default: env:MILLRACE_CLUSTER_SECRET)",
+  );
+
+const withLinks = (command: Command): Command =>
+  withSecret(command)
+    .option("--cluster-host <address>", "the address to listen on for other processes", "127.0.0.1")
+    .option("--cluster-port <number>", "the port for that, 0 for any", wholeNumber(0, 65_535), 0)
+    .option("--advertise <name>", "what other hosts call this one");
+
+const withLease = (command: Command): Command =>
+  command.option("--lease-ms <ms>", "how long a leader leads without renewing", wholeNumber(100, 600_000), 3000);
+
+export const withWorker = (command: Command): Command =>
+  withLinks(withStore(command))
+    .option("--slots <count>", "tasks a chain that run here", wholeNumber(1, 1024), 1)
+    .option("--leader <url>", "the coordinator's address, where no shared store says it");
+
+export const withCoordinator = (command: Command): Command => withLease(withLinks(withListen(command)));
+
+const ON_TERM = ["stop", "savepoint"];
+const onTerm = (text: string): string => {
+  if (ON_TERM.includes(text)) return text;
+  throw new InvalidArgumentError(`One of ${ON_TERM.join(", ")} would be right.`);
+};
+
+export const withUp = (command: Command): Command =>
+  withSecret(withLease(withListen(command)))
+    .option("--tasks <count>", "worker processes", wholeNumber(1, 1024), 2)
+    .option("--coordinators <count>", "coordinators; more than one need a shared store", wholeNumber(1, 16), 1)
+    .option("--on-term <what>", "at SIGTERM: stop, or end every job with a savepoint first", onTerm, "stop");
+
 /** @param more what the command itself decides. */
 export const deploymentOptions = (options: StoreOptions, more: Partial<DeploymentOptions> = {}): DeploymentOptions => ({
   directory: options.directory,
