@@ -58,7 +58,12 @@ export class BatchRegion {
   readonly #ownsColumns: boolean;
 
   /** @param columns `borrowed`: only the descriptor is this region's own (BorrowedRegion). */
-  constructor(kernel: KernelInstance, schema: Schema, capacity = kernel.regionRows, columns: "own" | "borrowed" = "own") {
+  constructor(
+    kernel: KernelInstance,
+    schema: Schema,
+    capacity = kernel.regionRows,
+    columns: "own" | "borrowed" = "own",
+  ) {
     this.kernel = kernel;
     this.schema = schema;
     this.capacity = capacity;

@@ -5,7 +5,6 @@ import { asCheckpointId } from "../../base/ids.ts";
 import { forget, onPublished } from "../checkpointing.ts";
 import { type JobEffect, type JobEvent, type JobState, type RestorePoint, type Step, then } from "../job_state.ts";
 import { allRun, note, noneLeft, tellAbandoned } from "../tasks.ts";
-import { moveTo } from "../transitions.ts";
 import { beginCancelling, cancelOnceClaimed } from "./cancelling.ts";
 import { beginFailing, everything, failureOf } from "./failing.ts";
 import { beginRunning } from "./running.ts";
