@@ -62,8 +62,12 @@ async function start(): Promise<
   Pick<Task, "deliver" | "destroy"> & { progress(): ReturnType<Task["progress"]> | undefined }
 > {
   const { spec, deployment } = options;
-  const outbox = (message: Parameters<typeof plainMessage>[0]): void =>
+  let task: Task | undefined;
+  const outbox = (message: Parameters<typeof plainMessage>[0]): void => {
+    // Whoever hears that something is done finds its counts: the message may end the job.
+    if (task !== undefined) post({ kind: "progress", progress: task.progress() });
     post({ kind: "message", message: plainMessage(message) });
+  };
   try {
     const platform = await openPlatform();
     const plan = planJob(spec);
@@ -71,7 +75,8 @@ async function start(): Promise<
     const connectors = connectorsOf(factory, plan, deployment.task.chain);
     const functions = await loadFunctions(options.functions);
     const hub = new PortChannels(options.channels);
-    return new Task({ platform, plan, deployment, connectors, functions, hub, options: options.task, outbox });
+    task = new Task({ platform, plan, deployment, connectors, functions, hub, options: options.task, outbox });
+    return task;
   } catch (thrown) {
     return stillborn(deployment, asMillraceError(thrown, `job ${deployment.jobId}`), outbox);
   }
