@@ -90,7 +90,10 @@ export class WorkerTasks {
     return run;
   }
 
+  /** Whoever hears that something is done finds its counts: the message may end the job. */
   #say(of: TaskName, message: FromTask): void {
+    const progress = this.#hosted.get(nameKey(of))?.running?.progress();
+    if (progress !== undefined) this.#options.send({ kind: "progress", of, progress: plainProgress(progress) });
     this.#options.send({ kind: "task", of, message: plainMessage(message) });
   }
 
