@@ -212,15 +212,18 @@ export class JobRunner {
 
   async #claim(): Promise<void> {
     const { generation } = this.#state;
+    let held: Extract<JobEvent, { kind: "claim_failed" }>["held"];
     try {
       const claim = await this.store.claim(this.#state);
       if (claim.kind === "fenced") this.dispatch({ ...claim, generation });
       else {
+        held = { generation: claim.claimed.generation, branch: claim.claimed.branch };
         const restore = await this.#restorePoint(claim.claimed.manifest);
         this.dispatch({ kind: "claimed", generation: claim.claimed.generation, branch: claim.claimed.branch, restore });
       }
     } catch (thrown) {
-      this.dispatch({ kind: "claim_failed", error: asMillraceError(thrown, `job ${this.#state.jobId}`) });
+      const error = asMillraceError(thrown, `job ${this.#state.jobId}`);
+      this.dispatch({ kind: "claim_failed", error, ...(held === undefined ? {} : { held }) });
     }
   }
 

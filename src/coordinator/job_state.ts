@@ -156,7 +156,12 @@ export type JobEvent =
     }
   /** A newer generation than this one exists: this coordinator has no say any more. */
   | { readonly kind: "fenced"; readonly generation: Generation }
-  | { readonly kind: "claim_failed"; readonly error: MillraceError }
+  | {
+      readonly kind: "claim_failed";
+      readonly error: MillraceError;
+      /** The claim itself took effect; what failed came after it. */
+      readonly held?: { readonly generation: Generation; readonly branch: BranchId };
+    }
   | { readonly kind: "task"; readonly message: FromTask }
   | { readonly kind: "published"; readonly generation: Generation; readonly checkpoint: CheckpointId }
   /** The outcome of publishing is unknown: only a claim, which reads the store again, can tell. */

@@ -17,7 +17,12 @@ export function initializing(state: JobState, event: JobEvent, nowMs: number): S
     case "fenced":
       return suspend(state);
     case "claim_failed":
-      return onClaimFailed(state, event.error, nowMs);
+      // What the claim has raised is what the end is recorded under.
+      return onClaimFailed(
+        event.held === undefined ? state : { ...state, ...event.held, claimed: true },
+        event.error,
+        nowMs,
+      );
     case "published":
       return onPublished(state, event.checkpoint, nowMs);
     case "task":
