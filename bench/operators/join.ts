@@ -5,6 +5,7 @@
 // Prints rows of both inputs a second on one core, the median of the rounds, and checks that both find the same pairs.
 
 import { readFileSync } from "node:fs";
+import { median } from "../median.ts";
 import { parseArgs } from "node:util";
 import { present } from "../../src/base/assert.ts";
 import { asOperatorUid } from "../../src/base/ids.ts";
@@ -182,9 +183,6 @@ const { values } = parseArgs({
 });
 const kernels = new WebAssembly.Module(readFileSync(new URL("../../build/kernels.wasm", import.meta.url)));
 const rows = Number(values.rows);
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((left, right) => left - right)[numbers.length >> 1] as number;
-
 for (const keys of values.keys.split(",").map(Number)) {
   const streams = [drawStream(keys, rows, keys), drawStream(keys + 1, rows, keys)];
   const few = Math.min(rows, 500_000);

@@ -4,6 +4,7 @@
 //   node bench/operators/window_kinds.ts [rows] [keys]      prints a table
 
 import { readFileSync } from "node:fs";
+import { median } from "../median.ts";
 import { BATCH_ROWS_MAX } from "../../src/base/limits.ts";
 import { BatchRegion } from "../../src/kernel/batch_region.ts";
 import { KernelInstance } from "../../src/kernel/instance.ts";
@@ -70,8 +71,6 @@ function run(data: TumblingData, contestant: Contestant): { seconds: number; res
   state.fire(WATERMARK_MAX, output, emit, 1);
   return { seconds: seconds(), results };
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
 const data = generate({ rows: rowsAsked, keys: keysAsked, distribution: "uniform" });
 const times = contestants.map((): number[] => []);

@@ -2,6 +2,7 @@
 // fast. The result of the parallel job is DuckDB's, with lateness decided split by split, as it is.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { median } from "../../bench/median.ts";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,9 +19,6 @@ const WANTED_ROWS_PER_SECOND = 50e6;
 const SPLITS = 8;
 const SLICE_FLIGHTS = 150_000;
 const program = fileURLToPath(new URL("../../bench/exchange/flights_process.ts", import.meta.url));
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 interface Outcome {
   readonly seconds: number;

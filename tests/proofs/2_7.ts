@@ -2,6 +2,7 @@
 // is, and checkpoints keep completing.
 
 import { spawn } from "node:child_process";
+import { median } from "../../bench/median.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,9 +39,6 @@ async function observe(
   }
   return samples;
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 export const prove: Proof = async ({ slice, log }) => {
   const seconds = slice ? 7 : 600;
