@@ -3,6 +3,7 @@
 import { present } from "../base/assert.ts";
 import { hexOf, utf8 } from "../base/bytes.ts";
 import type { JobId } from "../base/ids.ts";
+import type { PlainData } from "../base/plain.ts";
 import type { CheckpointEntry, CheckpointHistory } from "../coordinator/checkpoint_history.ts";
 import type { JobRecord } from "../coordinator/job_record.ts";
 import type { Engine, JobView } from "../engine/engine.ts";
@@ -25,12 +26,16 @@ import type {
 import { readTable, tablesOf, unknownTable } from "./tables.ts";
 
 export function engineGateway(engine: Engine): JobGateway {
-  const plans = new Map<JobId, JobPlan>();
+  /** A job that is taken up at another parallelism has another spec. */
+  const plans = new Map<JobId, { readonly spec: PlainData; readonly plan: JobPlan }>();
   const ended = new Map<JobId, TaskCounters | null>();
 
   const planOf = ({ record }: JobView): JobPlan => {
-    const plan = plans.get(record.jobId) ?? planOrNone(record);
-    plans.set(record.jobId, plan);
+    const { jobId, spec } = record;
+    const known = plans.get(jobId);
+    if (known?.spec === spec) return known.plan;
+    const plan = planOrNone(record);
+    plans.set(jobId, { spec, plan });
     return plan;
   };
   // Of a job that ended before this process began only its last checkpoint still knows the totals.

@@ -18,7 +18,9 @@ import type { TaskOptions } from "../task/task.ts";
 import { FencedMetadata, LEADER_LEASE, type LeaderRecord, publishLeader, readLeader } from "./leader_record.ts";
 import { encodeMessage } from "./messages.ts";
 import type { CallTargets } from "./remote_calls.ts";
-import { RemoteTasks } from "./remote_tasks.ts";
+import { type ConnectedWorker, RemoteTasks } from "./remote_tasks.ts";
+import { Rescaler } from "./rescaler.ts";
+import { type SuspendedJob, suspendJobs } from "./suspend_jobs.ts";
 import type { ClusterTimes } from "./times.ts";
 
 export interface CoordinatorOptions {
@@ -34,6 +36,8 @@ export interface CoordinatorOptions {
   readonly rest: string;
   readonly functions: ProcessFunctions;
   readonly embedded?: boolean;
+  /** Jobs follow the slots that there are, once these have stood for so long; undefined: they do not. */
+  readonly rescaleAfterMs?: number;
   readonly onLead?: (leading: Leading) => void;
   readonly onLose?: (epoch: number, reason: LossReason) => void;
 }
@@ -50,6 +54,7 @@ export interface Leading {
   readonly epoch: number;
   readonly engine: Engine;
   readonly tasks: RemoteTasks;
+  readonly rescaler: Rescaler;
 }
 
 export class Coordinator {
@@ -74,6 +79,14 @@ export class Coordinator {
   async start(): Promise<void> {
     this.#listener = await this.#options.network.listen((link) => this.#accept(link));
     this.#keeper.start();
+  }
+
+  /** Where it leads: suspends every job with a savepoint, from which whoever leads next goes on. */
+  async suspendJobs(graceMs: number): Promise<readonly SuspendedJob[]> {
+    if (this.leading === undefined) return [];
+    const { rescaler, engine } = this.leading;
+    rescaler.close();
+    return await suspendJobs(engine, this.#options.platform, graceMs);
   }
 
   /** Lets another one take over at once; no job ends. */
@@ -108,7 +121,18 @@ export class Coordinator {
       { ...platform, metadata },
       { connectors, functions, task, tasks, everywhere: true, ...(embedded === undefined ? {} : { embedded }) },
     );
-    const leading: Leading = { epoch, engine, tasks };
+    const workers = (): readonly ConnectedWorker[] => (this.leading === undefined ? [] : tasks.workers);
+    const { beatMs } = times;
+    const rescaler = new Rescaler({
+      engine,
+      workers,
+      clock,
+      timers,
+      log,
+      beatMs,
+      afterMs: this.#options.rescaleAfterMs,
+    });
+    const leading: Leading = { epoch, engine, tasks, rescaler };
     this.#leading = leading;
     this.#inBackground(this.#takeUp(leading, metadata));
   }
@@ -138,6 +162,7 @@ export class Coordinator {
     this.#leading = undefined;
     this.#recovered = false;
     if (leading === undefined) return;
+    leading.rescaler.close();
     // First the engine, so that it hears nothing of the tasks that end with their workers.
     this.#inBackground(leading.engine.close());
     leading.tasks.close(`the leader of epoch ${epoch} leads no more`);

@@ -5,6 +5,8 @@
 //     │ ◀───────────────── welcome, or refused │
 //     │ ◀──────────── deploy, deliver, destroy │
 //     │ task, progress, destroyed, call ─────▶ │
+//     │ leaving ─────────────────────────────▶ │   its tasks go on elsewhere,
+//     │ ◀───────────────────────────── released │   then it may end
 //     │ ◀───────────────────── answered, failed │
 //     │ ◀──────────── beat, both ways ───────▶ │
 
@@ -17,7 +19,7 @@ import type { PlainError, PlainMessage } from "./plain_messages.ts";
 import type { RemoteAnswer, RemoteCall } from "./remote_calls.ts";
 
 /** Bumped whenever a message changes shape; both sides refuse another version. */
-export const CLUSTER_PROTOCOL_VERSION = 1;
+export const CLUSTER_PROTOCOL_VERSION = 2;
 
 /** One task of one generation of a job. */
 export interface TaskName {
@@ -62,7 +64,9 @@ export type FromWorker =
   | { readonly kind: "task"; readonly of: TaskName; readonly message: PlainMessage }
   | { readonly kind: "progress"; readonly of: TaskName; readonly progress: PlainProgress }
   | { readonly kind: "destroyed"; readonly of: TaskName; readonly progress: PlainProgress | undefined }
-  | { readonly kind: "call"; readonly id: number; readonly call: RemoteCall };
+  | { readonly kind: "call"; readonly id: number; readonly call: RemoteCall }
+  /** It wants to end, and runs on until nothing is left on it. */
+  | { readonly kind: "leaving" };
 
 export type FromLeader =
   | { readonly kind: "welcome"; readonly epoch: number }
@@ -79,6 +83,7 @@ export type FromLeader =
     }
   | { readonly kind: "deliver"; readonly of: TaskName; readonly message: ToTask }
   | { readonly kind: "destroy"; readonly of: TaskName }
+  | { readonly kind: "released" }
   | { readonly kind: "answered"; readonly id: number; readonly answer: RemoteAnswer }
   | { readonly kind: "failed"; readonly id: number; readonly error: PlainError };
 

@@ -29,6 +29,15 @@ export interface RemoteTasksOptions {
   readonly targets: CallTargets;
 }
 
+export interface ConnectedWorker extends WorkerFacts {
+  /** Slots in use. */
+  readonly used: number;
+  /** It ends as soon as nothing runs on it. */
+  readonly leaving: boolean;
+  /** Of which it runs tasks. */
+  readonly jobs: readonly string[];
+}
+
 /** The tasks of one run that are not placed yet. */
 interface Waiting {
   readonly tasks: Map<string, RemoteTask>;
@@ -47,9 +56,17 @@ export class RemoteTasks implements TaskHost {
     void this.#watch();
   }
 
-  /** Those that are connected, in the order in which they came. */
-  get workers(): readonly (WorkerFacts & { readonly used: number })[] {
-    return [...this.#workers.values()].map((one) => ({ ...one.facts, used: one.used }));
+  /** Those that are connected and have not been let go, in the order in which they came. */
+  get workers(): readonly ConnectedWorker[] {
+    return [...this.#workers.values()]
+      .filter(({ released }) => !released)
+      .map(({ facts, used, leaving, jobs }) => ({ ...facts, used, leaving, jobs }));
+  }
+
+  /** Where tasks are placed: not on those that are about to leave, unless there are no others. */
+  get #places(): readonly ConnectedWorker[] {
+    const stay = this.workers.filter(({ leaving }) => !leaving);
+    return stay.length > 0 ? stay : this.workers;
   }
 
   deploy(request: TaskRequest): HostedTask {
@@ -113,14 +130,14 @@ export class RemoteTasks implements TaskHost {
     const { clock, times } = this.#options;
     for (const [run, waiting] of [...this.#waiting]) {
       const waitedMs = clock.monotonicMs() - waiting.sinceMs;
-      if (this.#workers.size === 0) {
+      if (this.workers.length === 0) {
         if (waitedMs < times.waitMs) continue;
         this.#waiting.delete(run);
         for (const task of [...waiting.tasks.values()]) task.fail(noWorkers(run, waitedMs));
         continue;
       }
       const subtasks = [...new Set([...waiting.tasks.values()].map((one) => one.name.task.subtask))];
-      if (freeSlots(this.workers) < subtasks.length && waitedMs < times.settleMs) continue;
+      if (freeSlots(this.#places) < subtasks.length && waitedMs < times.settleMs) continue;
       this.#waiting.delete(run);
       this.#place(waiting, subtasks);
     }
@@ -128,7 +145,7 @@ export class RemoteTasks implements TaskHost {
 
   #place({ tasks }: Waiting, subtasks: readonly number[]): void {
     const { log } = this.#options;
-    const workers = this.workers;
+    const workers = this.#places;
     const free = freeSlots(workers);
     if (free < subtasks.length) log.write("warning", "slots are short", { wanted: subtasks.length, free });
     const placed = place(subtasks, workers) ?? new Map<number, string>();

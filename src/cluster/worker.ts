@@ -56,6 +56,9 @@ export class Worker {
   #link: Link | undefined;
   #leader: string | undefined;
   #running: Promise<void> | undefined;
+  #leaving = false;
+  /** Nothing keeps it any more: the leader has let it go, or is gone itself. */
+  readonly #released = new Abort();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -87,6 +90,24 @@ export class Worker {
   async start(): Promise<void> {
     const address = await this.#data.open();
     this.#running = this.#run(address);
+  }
+
+  /** Whoever leads has taken this worker, which does not want to end. */
+  get ready(): boolean {
+    return this.#link !== undefined && !this.#leaving;
+  }
+
+  /**
+   * Asks the leader to let its tasks go on elsewhere. Resolves once it has none any more, or has no leader, or after
+   * the grace: then what still runs here is lost as if the process had been, and goes on from its last checkpoint.
+   */
+  async leave(graceMs: number): Promise<"released" | "alone" | "late"> {
+    this.#leaving = true;
+    if (this.#link === undefined) return "alone";
+    this.#send({ kind: "leaving" });
+    await this.#options.timers.sleep(graceMs, this.#released).catch(() => undefined); // the next line looks
+    if (this.#link === undefined) return "alone";
+    return this.#released.aborted ? "released" : "late";
   }
 
   async stop(): Promise<void> {
@@ -162,6 +183,7 @@ export class Worker {
     over.abort(why);
     this.#link = undefined;
     this.#leader = undefined;
+    if (this.#leaving) this.#released.abort(why);
     this.#calls.failAll(leaderLost(why).toJSON());
     if (!welcomed) throw refused ?? externalError("peer_unreachable", leader, `the leader did not answer: ${why}`);
     return why;
@@ -195,6 +217,8 @@ export class Worker {
         return this.#tasks.deliver(message.of, message.message);
       case "destroy":
         return this.#tasks.destroy(message.of);
+      case "released":
+        return this.#released.abort("released");
       case "answered":
         return this.#calls.answered(message.id, message.answer);
       case "failed":

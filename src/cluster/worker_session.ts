@@ -36,6 +36,8 @@ export class WorkerSession {
   readonly #tasks = new Map<string, PlacedTask>();
   #heardMs: number;
   #lost = false;
+  #leaving = false;
+  #released = false;
 
   constructor(
     facts: WorkerFacts,
@@ -59,6 +61,19 @@ export class WorkerSession {
     return new Set([...this.#tasks.values()].map(({ name }) => `${name.jobId} ${name.task.subtask}`)).size;
   }
 
+  /** It has asked to end. */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+  /** It has been told that it may end: nothing is placed on it any more. */
+  get released(): boolean {
+    return this.#released;
+  }
+  /** Of which it runs tasks. */
+  get jobs(): readonly string[] {
+    return [...new Set([...this.#tasks.values()].map(({ name }) => name.jobId))];
+  }
+
   send(message: FromLeader): void {
     this.#link.send(encodeMessage(message));
   }
@@ -68,6 +83,7 @@ export class WorkerSession {
   }
   remove(name: TaskName): void {
     this.#tasks.delete(nameKey(name));
+    this.#releaseIfDone();
   }
 
   /** Also called by the clock. */
@@ -75,6 +91,13 @@ export class WorkerSession {
     const silentMs = this.#clock.monotonicMs() - this.#heardMs;
     if (silentMs > silenceMs) this.lose(`nothing was heard of it for ${Math.round(silentMs)} ms`);
     else this.send({ kind: "beat" });
+    this.#releaseIfDone();
+  }
+
+  #releaseIfDone(): void {
+    if (!this.#leaving || this.#released || this.#lost || this.#tasks.size > 0) return;
+    this.#released = true;
+    this.send({ kind: "released" });
   }
 
   lose(why: string): void {
@@ -99,6 +122,9 @@ export class WorkerSession {
       case "call":
         void this.#answer(message.id, message.call);
         return;
+      case "leaving":
+        this.#leaving = true;
+        return this.#releaseIfDone();
       default:
         return;
     }

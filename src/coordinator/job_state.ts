@@ -45,6 +45,8 @@ export interface Stop {
   readonly savepoint: string;
   /** Time ends before the savepoint, so that all windows and timers fire. */
   readonly drain: boolean;
+  /** The job does not end: it is SUSPENDED, and whoever claims it next goes on from the savepoint's checkpoint. */
+  readonly resumes?: true;
 }
 
 export interface Acknowledgement {
@@ -129,6 +131,8 @@ export interface JobState {
   readonly restartAtMs: number;
   /** While failing: how it goes on once the tasks are gone. */
   readonly verdict: Verdict | undefined;
+  /** SUSPENDED because it was asked for: nobody else has taken the job over. */
+  readonly resumable: boolean;
   readonly error: MillraceError | undefined;
 }
 

@@ -48,6 +48,7 @@ export function initialJobState(
     restartsTotal: 0,
     restartAtMs: 0,
     verdict: undefined,
+    resumable: false,
     error: undefined,
   };
 }

@@ -1,7 +1,7 @@
 // Millrace in one process: a platform, the jobs on it, and what a user can ask of them.
 // REST, CLI, embedding programs and Durable Objects all stand on this class.
 
-import { asMillraceError, type MillraceError, userError } from "../base/errors.ts";
+import { asMillraceError, externalError, type MillraceError, userError } from "../base/errors.ts";
 import { hexOf } from "../base/bytes.ts";
 import { asBranchId, asJobId, type CheckpointId, type JobId } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
@@ -23,6 +23,7 @@ import { defaultTaskOptions, type TaskOptions } from "../task/task.ts";
 import { checkConnectors, type ConnectorFactory, enumerateSplits } from "./connector_factory.ts";
 import { type JobProgress, jobProgress, type SeenTask } from "./job_progress.ts";
 import { type SavepointRecord, SavepointStore } from "./savepoint_store.ts";
+import { Suspension } from "./suspension.ts";
 import { checkFits, collectOrphanedImports, importState } from "./start_from_savepoint.ts";
 import { type HostedTask, InlineTasks, type TaskHost } from "./task_host.ts";
 
@@ -65,6 +66,10 @@ interface LiveJob {
   readonly tasks: Map<string, HostedTask>;
   readonly seen: Map<string, SeenTask>;
   readonly waiting: ((view: JobView) => void)[];
+  /** Asked for, until it is settled. */
+  suspension: Suspension | undefined;
+  /** Suspended in order to go on here: it is shown as restarting meanwhile. */
+  moves: boolean;
 }
 
 export class Engine {
@@ -76,6 +81,7 @@ export class Engine {
   readonly #inline: TaskHost;
   readonly #live = new Map<JobId, LiveJob>();
   readonly #ended = new Map<JobId, JobRecord>();
+  #closed = false;
 
   constructor(platform: Platform, options: EngineOptions) {
     this.platform = platform;
@@ -186,6 +192,7 @@ export class Engine {
 
   cancel(jobId: string): JobView {
     const live = this.#live.get(asJobId(jobId));
+    if (live?.moves === true && live.runner.state.resumable) throw suspendedAlready(jobId);
     if (live === undefined || isTerminal(live.runner.state.status)) {
       const { status } = this.job(jobId);
       throw userError("job_not_running", `job ${jobId}`, `the job is ${status} already`);
@@ -214,8 +221,52 @@ export class Engine {
     return record;
   }
 
+  /**
+   * Stops the job with a savepoint and does not end it: whoever takes it up next goes on from there. Resolves once
+   * nothing of it runs; where its input had ended, it is finished. Rejects where it goes on, and says why.
+   */
+  async suspend(jobId: string): Promise<SavepointRecord> {
+    const live = this.#running(jobId);
+    if (live.suspension !== undefined) throw suspendedAlready(jobId);
+    const suspension = new Suspension();
+    live.suspension = suspension;
+    try {
+      const { savepoint } = await this.savepoints.begin(jobId, live.runner.store.record.name);
+      suspension.savepoint = savepoint;
+      live.runner.dispatch({ kind: "stop", savepoint, drain: false, resumes: true });
+      await suspension.settled;
+      if (live.runner.state.resumable) await live.runner.halt();
+      return await this.savepoints.get(savepoint);
+    } finally {
+      live.suspension = undefined;
+    }
+  }
+
+  /** Suspends the job and takes it up again at this parallelism, which operators with one of their own do not follow. */
+  async rescale(jobId: string, parallelism: number): Promise<SavepointRecord> {
+    const live = this.#running(jobId);
+    const options = { embedded: this.#options.embedded === true, functions: this.#functions.signatures };
+    const wanted = { ...(live.runner.store.record.spec as unknown as JobSpec), parallelism };
+    const validation = validateJobSpec(wanted, options);
+    if (validation.kind === "invalid") throw specError(validation.problems);
+    const plan = this.#plan(validation.spec);
+    live.moves = true;
+    let savepoint: SavepointRecord;
+    try {
+      savepoint = await this.suspend(jobId);
+    } catch (thrown) {
+      live.moves = false;
+      throw thrown;
+    }
+    // The claim writes the new spec with the new generation, in one commit: the job has one or the other.
+    const record = { ...live.runner.store.record, spec: validation.spec as unknown as PlainData };
+    if (live.runner.state.resumable && !this.#closed) this.#launch(record, plan, live.waiting);
+    return savepoint;
+  }
+
   #running(jobId: string): LiveJob {
     const live = this.#live.get(asJobId(jobId));
+    if (live?.moves === true && live.runner.state.resumable) throw suspendedAlready(jobId);
     if (live !== undefined && !isTerminal(live.runner.state.status)) return live;
     const { status } = this.job(jobId);
     const message = `the job is ${status}; a savepoint can only be taken of a running job`;
@@ -238,6 +289,8 @@ export class Engine {
 
   /** Stops working without ending any job: each goes on from its last checkpoint at the next start. */
   async close(): Promise<void> {
+    this.#closed = true;
+    for (const { suspension } of this.#live.values()) suspension?.fail(closing());
     await Promise.all([...this.#live.values()].map((job) => job.runner.halt()));
   }
 
@@ -245,14 +298,16 @@ export class Engine {
     return planJob(spec);
   }
 
-  #launch(record: JobRecord, plan: JobPlan): LiveJob {
+  #launch(record: JobRecord, plan: JobPlan, waiting: LiveJob["waiting"] = []): LiveJob {
     const spec = record.spec as unknown as JobSpec;
     const { checkpoint, restart } = spec;
     const live: LiveJob = {
       plan,
       tasks: new Map(),
       seen: new Map(),
-      waiting: [],
+      waiting,
+      suspension: undefined,
+      moves: false,
       runner: new JobRunner(
         this.platform,
         record,
@@ -262,7 +317,10 @@ export class Engine {
           enumerate: () => enumerateSplits(this.#options.connectors, plan),
           deploy: (deployment, outbox) => this.#deploy(live, spec, deployment, outbox),
           exportSavepoint: (savepoint, store, checkpoint) => this.#export(live, savepoint, store, checkpoint),
-          refuseSavepoint: (savepoint, error) => this.savepoints.fail(savepoint, error),
+          refuseSavepoint: async (savepoint, error) => {
+            if (live.suspension?.savepoint === savepoint) live.suspension.fail(error);
+            await this.savepoints.fail(savepoint, error);
+          },
           onChange: () => this.#onChange(live),
         },
       ),
@@ -299,7 +357,10 @@ export class Engine {
   #onChange(live: LiveJob): void {
     const view = this.#viewOf(live);
     this.#options.onChange?.(view);
-    if (!isTerminal(view.status)) return;
+    const { status, resumable } = live.runner.state;
+    if (resumable || status === "FINISHED") live.suspension?.reached();
+    else if (isTerminal(status)) live.suspension?.fail(endedOtherwise(view));
+    if (!isTerminal(status) || resumable) return;
     for (const resolve of live.waiting.splice(0)) resolve(view);
   }
 
@@ -307,7 +368,7 @@ export class Engine {
     const { state, store, history } = live.runner;
     return {
       record: store.record,
-      status: state.status,
+      status: live.moves && state.resumable ? "RESTARTING" : state.status,
       error: storedError(state.error) ?? store.record.error,
       restartsTotal: state.restartsTotal,
       checkpoints: history,
@@ -337,6 +398,13 @@ const endedView = (record: JobRecord): JobView => ({
   checkpoints: undefined,
   progress: undefined,
 });
+
+const suspendedAlready = (jobId: string): MillraceError =>
+  externalError("job_moving", `job ${jobId}`, "the job is being suspended, to go on in a moment; ask again then");
+const endedOtherwise = ({ record, status }: JobView): MillraceError =>
+  externalError("job_not_running", `job ${record.jobId}`, `the job was to be suspended and is ${status}`);
+const closing = (): MillraceError =>
+  externalError("not_leading", "engine", "this process stops working on jobs before the job was suspended");
 
 const unknownJob = (jobId: string): MillraceError =>
   userError("job_unknown", `job ${jobId.slice(0, 64)}`, `there is no job "${jobId.slice(0, 64)}"`);

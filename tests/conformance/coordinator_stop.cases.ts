@@ -11,6 +11,12 @@ const zero = ["0.0", "0.1", "1.0", "1.1"];
 const unwritable = externalError("full", "disk", "the disk is full");
 
 const stopping = (drain = false): Driver => new Driver(regions).running().tickAt(100).checkpoint(1).stop("s", drain);
+const suspending = (): Driver =>
+  new Driver(regions)
+    .running()
+    .tickAt(100)
+    .checkpoint(1)
+    .on({ kind: "stop", savepoint: "s", drain: false, resumes: true });
 const modes = (job: Driver): string[] =>
   job.effects.flatMap((one) => (one.kind === "send" && one.message.kind === "barrier" ? [one.message.mode] : []));
 const refused = (job: Driver): readonly string[] | undefined => job.effect("refuse_savepoints")?.savepoints;
@@ -172,6 +178,40 @@ export const cases: readonly Case[] = [
     const writing = stopping().acknowledge(2).published(2).committed(2).on({ kind: "cancel" });
     equal([writing.state.status, refused(writing)], ["CANCELLING", undefined], "what is being written is finished");
     equal(writing.exported(2).state.status, "CANCELLING");
+  }),
+  test("a stop that resumes takes the same way, and leaves the stored status as it is", () => {
+    const job = suspending();
+    equal(modes(job), ["suspend", "suspend", "suspend"]);
+    job.acknowledge(2).published(2).committed(2);
+    equal([job.state.status, job.state.resumable], ["RUNNING", false]);
+    job.exported(2);
+    equal([job.state.status, job.state.resumable], ["SUSPENDED", true]);
+    equal(job.kinds(), ["destroy_tasks"], "nothing is recorded: whoever claims the job next goes on from there");
+  }),
+  test("a stop that resumes is brought to its end through a failure, and called off where its savepoint is lost", () => {
+    const job = suspending().acknowledge(2).published(2).committed(2, ["2.0"]).failed("1.0").gone();
+    job.tickAt(job.nowMs + 50).claimedDurable(2);
+    equal(job.state.status, "INITIALIZING");
+    equal(
+      suspending().acknowledge(2).published(2).committed(2).failed("0.0").exported(2).state.resumable,
+      true,
+      "what the tasks could still do matters no more",
+    );
+    const lost = suspending().acknowledge(2).published(2).committed(2).exported(2, unwritable);
+    equal([lost.state.status, lost.told("abandon")], ["RUNNING", all]);
+  }),
+  test("a bounded job that ends while it is being suspended has ended, and nobody goes on with it", () => {
+    const job = new Driver(regions).running();
+    job.on({ kind: "stop", savepoint: "s", drain: false, resumes: true });
+    job.all({ kind: "input_ended" }).acknowledge(1, all, true).published(1).committed(1).exported(1);
+    equal([job.state.status, job.state.resumable], ["FINISHED", false]);
+    ok(job.kinds().includes("record_status"), "its end is recorded");
+  }),
+  test("a job that another process has taken over is not resumed here", () => {
+    const job = suspending().acknowledge(2).published(2).committed(2);
+    job.on({ kind: "fenced", generation: job.state.generation });
+    equal([job.state.status, job.state.resumable], ["SUSPENDED", false]);
+    equal(job.exported(2).state.resumable, false);
   }),
   test("a bounded job that ends while it is being stopped ends with its savepoint", () => {
     const job = new Driver(regions).running().stop("s").all({ kind: "input_ended" }).acknowledge(1, all, true);

@@ -71,6 +71,59 @@ const restored: readonly Case[] = [
   }),
 );
 
+const rescaled: readonly Case[] = [
+  [1, 3],
+  [3, 2],
+].map(([before, after]) =>
+  test(`moved from ${before} tasks a chain to ${after} under its id, a job gives what it gives in one go`, async (context) => {
+    const job = await halfway(await context.freshPlatform(), before as number);
+    const ended = job.engine.ended(job.id);
+    const { savepoint } = await job.engine.rescale(job.id, after as number);
+    equal((await job.engine.savepoints.get(savepoint)).status, "COMPLETED");
+    job.gate.rows = Number.POSITIVE_INFINITY;
+    const view = await ended;
+    equal([view.status, view.restartsTotal], ["FINISHED", 0]);
+    equal((view.record.spec as { parallelism?: unknown }).parallelism, after);
+    equal(view.progress?.counters.rowsIn, SPLITS * ROWS);
+    equal(job.target.rowsOf("events_out"), await straight(await context.freshPlatform(), events));
+    await job.engine.close();
+  }),
+);
+
+const suspensions: readonly Case[] = [
+  test("a suspended job goes on from its savepoint's checkpoint in the next process, and reads no row twice", async (context) => {
+    const platform = await context.freshPlatform();
+    const job = await halfway(platform, 2);
+    const { status } = await job.engine.suspend(job.id);
+    equal([status, job.engine.job(job.id).status], ["COMPLETED", "SUSPENDED"]);
+    await job.engine.close();
+    const next = gatedEngine(platform, { events }, openGate(HALF), job.target);
+    await next.engine.recover();
+    await hasRead(next, job.id, HALF * SPLITS);
+    equal(next.engine.job(job.id).progress?.counters.rowsIn, HALF * SPLITS);
+    next.gate.rows = Number.POSITIVE_INFINITY;
+    equal((await next.engine.ended(job.id)).status, "FINISHED");
+    equal(job.target.rowsOf("events_out"), await straight(await context.freshPlatform(), events));
+    await next.engine.close();
+  }),
+  test("a job that cannot be moved says why and goes on as it was: no savepoint, a wrong number, two at a time", async (context) => {
+    const platform = withoutSavepoints(await context.freshPlatform());
+    const job = await halfway(platform, 2);
+    await rejects(() => job.engine.rescale(job.id, 17), "spec_invalid");
+    await rejects(() => job.engine.rescale(job.id, 3), "store_full");
+    const [one, other] = await Promise.allSettled([job.engine.suspend(job.id), job.engine.rescale(job.id, 1)]);
+    equal([one?.status, other?.status], ["rejected", "rejected"]);
+    equal((other as { reason?: { code?: unknown } }).reason?.code, "job_moving");
+    job.gate.rows = Number.POSITIVE_INFINITY;
+    const view = await job.engine.ended(job.id);
+    equal([view.status, view.restartsTotal], ["FINISHED", 0]);
+    equal((view.record.spec as { parallelism?: unknown }).parallelism, 2);
+    equal(job.target.rowsOf("events_out"), await straight(await context.freshPlatform(), events));
+    await rejects(() => job.engine.rescale(job.id, 1), "job_not_running");
+    await job.engine.close();
+  }),
+];
+
 const stops: readonly Case[] = [
   test("a drained job has given what its rows up to then amount to, and its savepoint goes on from there", async (context) => {
     const platform = await context.freshPlatform();
@@ -189,4 +242,4 @@ const failures: readonly Case[] = [
   }),
 ];
 
-export const cases: readonly Case[] = [...restored, ...stops, ...failures];
+export const cases: readonly Case[] = [...restored, ...rescaled, ...suspensions, ...stops, ...failures];

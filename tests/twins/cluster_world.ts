@@ -145,6 +145,8 @@ export class World {
   slowMs = 0;
   /** Attempts of workers to connect to one another. */
   crossings = 0;
+  /** Of coordinators that are started from here on. */
+  rescaleAfterMs: number | undefined;
   readonly #metadata = new MemoryMetadataStore();
   readonly #leases: MemoryLeaseStore;
   readonly #target = new GoldenTarget();
@@ -191,6 +193,7 @@ export class World {
       ...{ platform: { ...this.platform, metadata: own(this.#metadata) }, leases: own(this.#leases), ttlMs: TTL_MS },
       ...{ network: node, times: this.#times, task, embedded: true, rest: "" },
       functions: new ProcessFunctions(),
+      ...(this.rescaleAfterMs === undefined ? {} : { rescaleAfterMs: this.rescaleAfterMs }),
       openGround: () => ({ connectors: this.#connectors, targets: { logs: noLogs, database: undefined } }),
       onLose: (_epoch, reason) => losses.push(reason),
     });

@@ -5,6 +5,9 @@
 // Once it exists, the job goes on from it or ends with it, whatever fails: its output is committed, where need be after
 // a restart, then the savepoint is written, then the job is finished. Where the savepoint cannot be written, a suspended
 // job goes on; a drained one, for which nothing is left to do, finishes without it.
+//
+// A stop that resumes takes the same way, and ends as SUSPENDED instead: the stored status stays, so that the job goes on
+// from the savepoint's checkpoint, here at another parallelism, or wherever it is claimed next.
 
 import { externalError, type MillraceError } from "../../base/errors.ts";
 import type { CheckpointId } from "../../base/ids.ts";
@@ -18,7 +21,15 @@ import {
   timedOut,
   tooManyFailures,
 } from "../checkpointing.ts";
-import { type Failure, type JobEffect, type JobEvent, type JobState, type Step, then } from "../job_state.ts";
+import {
+  type Failure,
+  type JobEffect,
+  type JobEvent,
+  type JobState,
+  type Step,
+  type Stop,
+  then,
+} from "../job_state.ts";
 import { allRegions, note, takeDown, tellAbandoned } from "../tasks.ts";
 import { moveTo } from "../transitions.ts";
 import { beginCancelling } from "./cancelling.ts";
@@ -93,18 +104,21 @@ function settle(state: JobState, nowMs: number): Step {
   return then(step, (next) => (end === undefined ? maybeTrigger(next, nowMs) : finish(next, end)));
 }
 
-function finish(state: JobState, checkpoint: CheckpointId): Step {
+function finish(state: JobState, checkpoint: CheckpointId, resumes = false): Step {
   const { wantedSavepoints, wantedStop } = state;
   // Nothing follows: this checkpoint holds all that savepoints asked for since then could hold.
   const savepoints = wantedStop === undefined ? wantedSavepoints : [...wantedSavepoints, wantedStop.savepoint];
   const over = { wantedSavepoints: [], wantedStop: undefined, stopping: undefined, inFlight: undefined };
-  const { state: next, effects } = takeDown({ ...moveTo(state, "FINISHED"), ...over }, allRegions(state));
+  const ended = moveTo(state, resumes ? "SUSPENDED" : "FINISHED");
+  const { state: next, effects } = takeDown({ ...ended, ...over, resumable: resumes }, allRegions(state));
   const late: JobEffect[] = savepoints.length === 0 ? [] : [{ kind: "export", checkpoint, savepoints }];
-  return [next, [{ kind: "record_status" }, ...late, ...effects]];
+  const record: JobEffect[] = resumes ? [] : [{ kind: "record_status" }];
+  return [next, [...record, ...late, ...effects]];
 }
 
 function onStop(state: JobState, event: Extract<JobEvent, { kind: "stop" }>, nowMs: number): Step {
-  const { savepoint, drain } = event;
+  const { savepoint, drain, resumes } = event;
+  const stop: Stop = { savepoint, drain, ...(resumes === true ? { resumes } : {}) };
   const under = [
     state.wantedStop,
     state.inFlight?.stop,
@@ -112,7 +126,7 @@ function onStop(state: JobState, event: Extract<JobEvent, { kind: "stop" }>, now
     ...state.uncommitted.map((one) => one.stop),
   ];
   const first = under.find((one) => one !== undefined);
-  if (first === undefined) return maybeTrigger({ ...state, wantedStop: { savepoint, drain } }, nowMs);
+  if (first === undefined) return maybeTrigger({ ...state, wantedStop: stop }, nowMs);
   const message = `the job is being stopped already, with savepoint ${first.savepoint}`;
   const error = externalError("stop_in_progress", `job ${state.jobId}`, message);
   return [state, [{ kind: "refuse_savepoints", savepoints: [savepoint], error }]];
@@ -121,7 +135,9 @@ function onStop(state: JobState, event: Extract<JobEvent, { kind: "stop" }>, now
 function onExported(state: JobState, event: Extract<JobEvent, { kind: "exported" }>, nowMs: number): Step {
   const { stopping } = state;
   if (stopping?.checkpoint !== event.checkpoint) return [state, []];
-  if (event.error === undefined || stopping.ended) return finish(state, stopping.checkpoint);
+  if (event.error === undefined || stopping.ended) {
+    return finish(state, stopping.checkpoint, stopping.stop.resumes === true && !stopping.ended);
+  }
   const next = { ...state, stopping: undefined };
   if (stopping.broken !== undefined) return beginFailing(next, stopping.broken, nowMs);
   return then([next, tellAbandoned(next, stopping.checkpoint)], (resumed) => maybeTrigger(resumed, nowMs));

@@ -1,4 +1,5 @@
-// SUSPENDED: a newer generation runs this job; this coordinator lets go without touching anything of the job's.
+// SUSPENDED: a newer generation runs this job, or somebody asked for it to be suspended (`resumable`); either way this
+// coordinator lets go without touching anything of the job's.
 
 import { externalError } from "../../base/errors.ts";
 import type { JobState, Step } from "../job_state.ts";
