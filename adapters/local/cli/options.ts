@@ -88,25 +88,36 @@ export const withListen = (command: Command): Command =>
     )
     .option("--allow-origin <origin>", "an origin of web pages that may call, again for another", collect, []);
 
+export interface EndOptions {
+  readonly graceMs: number;
+}
+export interface HealthOptions {
+  readonly healthHost: string;
+  readonly healthPort?: number;
+}
+/** What the coordinators of a deployment are given alike. */
+export interface LeadOptions extends EndOptions {
+  readonly leaseMs: number;
+  readonly onTerm: "stop" | "savepoint";
+  readonly rescale: "none" | "auto";
+  readonly rescaleAfterMs: number;
+}
+
 export interface ClusterOptions extends StoreOptions {
   readonly clusterSecret?: string;
   readonly clusterHost: string;
   readonly clusterPort: number;
   readonly advertise?: string;
 }
-export interface WorkerOptions extends ClusterOptions {
+export interface WorkerOptions extends ClusterOptions, EndOptions, HealthOptions {
   readonly slots: number;
   readonly leader?: string;
 }
-export interface CoordinatorOptions extends ClusterOptions, ListenOptions {
-  readonly leaseMs: number;
-}
-export interface UpOptions extends ListenOptions {
+export interface CoordinatorOptions extends ClusterOptions, ListenOptions, LeadOptions, HealthOptions {}
+export interface UpOptions extends ListenOptions, LeadOptions {
   readonly tasks: number;
   readonly coordinators: number;
-  readonly leaseMs: number;
   readonly clusterSecret?: string;
-  readonly onTerm: "stop" | "savepoint";
 }
 
 const withSecret = (command: Command): Command =>
@@ -121,27 +132,54 @@ const withLinks = (command: Command): Command =>
     .option("--cluster-port <number>", "the port for that, 0 for any", wholeNumber(0, 65_535), 0)
     .option("--advertise <name>", "what other hosts call this one");
 
-const withLease = (command: Command): Command =>
-  command.option("--lease-ms <ms>", "how long a leader leads without renewing", wholeNumber(100, 600_000), 3000);
+const oneOf =
+  (names: readonly string[]) =>
+  (text: string): string => {
+    if (names.includes(text)) return text;
+    throw new InvalidArgumentError(`One of ${names.join(", ")} would be right.`);
+  };
+
+const withEnd = (command: Command): Command =>
+  command.option(
+    "--grace-ms <ms>",
+    "how long it may take to end at SIGTERM before it ends anyhow",
+    wholeNumber(0, 86_400_000),
+    30_000,
+  );
+
+const withHealth = (command: Command): Command =>
+  command
+    .option("--health-port <number>", "serves /health/live and /health/ready there, 0 for any", wholeNumber(0, 65_535))
+    .option("--health-host <address>", "the address for that", "127.0.0.1");
+
+const withLead = (command: Command): Command =>
+  withEnd(command)
+    .option("--lease-ms <ms>", "how long a leader leads without renewing", wholeNumber(100, 600_000), 3000)
+    .option(
+      "--on-term <what>",
+      "at SIGTERM: stop, or suspend every job with a savepoint first",
+      oneOf(["stop", "savepoint"]),
+      "stop",
+    )
+    .option(
+      "--rescale <how>",
+      "none, or auto: jobs get as many tasks a chain as there are slots",
+      oneOf(["none", "auto"]),
+      "none",
+    )
+    .option("--rescale-after-ms <ms>", "once these have stood for so long", wholeNumber(0, 86_400_000), 5000);
 
 export const withWorker = (command: Command): Command =>
-  withLinks(withStore(command))
+  withHealth(withEnd(withLinks(withStore(command))))
     .option("--slots <count>", "tasks a chain that run here", wholeNumber(1, 1024), 1)
     .option("--leader <url>", "the coordinator's address, where no shared store says it");
 
-export const withCoordinator = (command: Command): Command => withLease(withLinks(withListen(command)));
-
-const ON_TERM = ["stop", "savepoint"];
-const onTerm = (text: string): string => {
-  if (ON_TERM.includes(text)) return text;
-  throw new InvalidArgumentError(`One of ${ON_TERM.join(", ")} would be right.`);
-};
+export const withCoordinator = (command: Command): Command => withHealth(withLead(withLinks(withListen(command))));
 
 export const withUp = (command: Command): Command =>
-  withSecret(withLease(withListen(command)))
+  withSecret(withLead(withListen(command)))
     .option("--tasks <count>", "worker processes", wholeNumber(1, 1024), 2)
-    .option("--coordinators <count>", "coordinators; more than one need a shared store", wholeNumber(1, 16), 1)
-    .option("--on-term <what>", "at SIGTERM: stop, or end every job with a savepoint first", onTerm, "stop");
+    .option("--coordinators <count>", "coordinators; more than one need a shared store", wholeNumber(1, 16), 1);
 
 /** @param more what the command itself decides. */
 export const deploymentOptions = (options: StoreOptions, more: Partial<DeploymentOptions> = {}): DeploymentOptions => ({

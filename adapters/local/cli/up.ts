@@ -4,11 +4,10 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
-import { asMillraceError, userError } from "../../../src/base/errors.ts";
+import { userError } from "../../../src/base/errors.ts";
 import { readSecret } from "../secrets.ts";
 import { Supervised } from "../cluster/supervisor.ts";
 import { CLUSTER_SECRET_DEFAULT } from "../cluster/secret.ts";
-import { endJobs } from "./end_jobs.ts";
 import { EXIT } from "./exit.ts";
 import type { UpOptions } from "./options.ts";
 import { firstSignal } from "./signals.ts";
@@ -26,7 +25,7 @@ export async function up(options: UpOptions): Promise<number> {
     else process.stdout.write(`${line}\n`);
   };
   const shown = (line: string): boolean => process.stdout.write(`${line}\n`);
-  let rest: { readonly url: string; readonly token: string } | undefined;
+  let announced = false;
   let cluster: string | undefined;
   let ready = (): void => undefined;
   const listening = new Promise<void>((found) => {
@@ -34,40 +33,49 @@ export async function up(options: UpOptions): Promise<number> {
   });
   const made = (name: string, args: () => readonly string[]): Supervised => {
     const onEvent = (event: Readonly<Record<string, unknown>>): void => {
+      if (event["event"] === "suspended") tell(suspendedLine(event));
       if (event["event"] !== "listening") return tell(`${name}: ${JSON.stringify(event)}`);
       cluster ??= String(event["cluster"]);
-      if (rest === undefined) announce(event, json);
-      rest ??= { url: String(event["url"]), token: String(event["token"]) };
+      if (!announced) announce(event, json);
+      announced = true;
       ready();
     };
     return new Supervised({ name, args, environment, onEvent, onLine: shown, tell });
   };
-  const running: Supervised[] = [];
-  const start = (name: string, args: () => readonly string[]): void => {
+  const coordinators: Supervised[] = [];
+  const workers: Supervised[] = [];
+  const start = (group: Supervised[], name: string, args: () => readonly string[]): void => {
     const one = made(name, args);
-    running.unshift(one);
+    group.push(one);
     one.start();
   };
   for (let index = 0; index < options.coordinators; index++) {
-    start(`coordinator ${index + 1}`, () => coordinatorArgs(options, directory, index, cluster));
+    start(coordinators, `coordinator ${index + 1}`, () => coordinatorArgs(options, directory, index, cluster));
   }
   await Promise.race([listening, stopped]);
   for (let index = 0; index < options.tasks; index++) {
-    start(`worker ${index + 1}`, () => workerArgs(options, directory, index, cluster ?? ""));
+    start(workers, `worker ${index + 1}`, () => workerArgs(options, directory, index, cluster ?? ""));
   }
-  const signal = await stopped;
-  if (signal === "SIGTERM" && options.onTerm === "savepoint" && rest !== undefined) {
-    try {
-      await endJobs(rest, tell);
-    } catch (thrown) {
-      tell(`the jobs could not be ended with savepoints: ${asMillraceError(thrown, "jobs").message}`);
-    }
-  }
-  // Workers first: a coordinator that ended before them would leave them looking for another.
-  for (const one of running) await one.stop();
+  const ending = (await stopped) === "SIGTERM" ? "term" : "stop";
+  for (const one of [...coordinators, ...workers]) one.expectEnd();
+  // Coordinators first: they need the workers for savepoints, and workers without a leader have nothing to hand over.
+  const statuses = await stopAll(coordinators, ending, options.graceMs);
+  await stopAll(workers, ending, options.graceMs);
   tell("stopped; unfinished jobs go on at the next start");
-  return EXIT.done;
+  return statuses.find((status) => status !== undefined && status !== EXIT.done) ?? EXIT.done;
 }
+
+/** Beyond its own grace, before a process is killed. */
+const STOP_MS = 15_000;
+
+const stopAll = (
+  all: readonly Supervised[],
+  ending: "term" | "stop",
+  graceMs: number,
+): Promise<(number | undefined)[]> => Promise.all(all.map((one) => one.stop(ending, graceMs + STOP_MS)));
+
+const suspendedLine = ({ name, savepoint, at }: Readonly<Record<string, unknown>>): string =>
+  `job ${String(name)} is suspended, and goes on at the next start; savepoint ${String(savepoint)} is in ${String(at)}`;
 
 function announce(event: Readonly<Record<string, unknown>>, json: boolean): void {
   const { url, token } = event;
@@ -92,7 +100,7 @@ function secretOf(options: UpOptions, directory: string): string {
 }
 
 function commonArgs(options: UpOptions, directory: string): string[] {
-  const args = ["--directory", directory, "--log-level", options.logLevel];
+  const args = ["--directory", directory, "--log-level", options.logLevel, "--grace-ms", String(options.graceMs)];
   if (options.store !== undefined) args.push("--store", options.store);
   if (options.storeToken !== undefined) args.push("--store-token", options.storeToken);
   if (options.blobs !== undefined) args.push("--blobs", options.blobs);
@@ -100,6 +108,7 @@ function commonArgs(options: UpOptions, directory: string): string[] {
   if (options.blobsSecret !== undefined) args.push("--blobs-secret", options.blobsSecret);
   for (const root of options.root) args.push("--root", root);
   for (const file of options.functions) args.push("--functions", resolve(file));
+  if (options.logTerminal === true) args.push("--log-terminal");
   if (options.batchRows !== undefined) args.push("--batch-rows", String(options.batchRows));
   return args;
 }
@@ -110,6 +119,8 @@ function coordinatorArgs(options: UpOptions, directory: string, index: number, c
   const port = index === 0 ? options.port : 0;
   const clusterPort = index === 0 && cluster !== undefined ? new URL(cluster).port : "0";
   const args = ["coordinator", ...commonArgs(options, own), "--lease-ms", String(options.leaseMs)];
+  args.push("--on-term", options.onTerm, "--rescale", options.rescale);
+  args.push("--rescale-after-ms", String(options.rescaleAfterMs));
   args.push("--host", options.host, "--port", String(port), "--cluster-port", clusterPort);
   for (const name of options.allowHost) args.push("--allow-host", name);
   for (const origin of options.allowOrigin) args.push("--allow-origin", origin);

@@ -1,24 +1,29 @@
 // millrace worker: one worker process, until it is stopped.
 
 import { clusterSecret } from "../cluster/secret.ts";
-import { openWorker } from "../cluster/worker_process.ts";
+import { openWorker, type WorkerProcess } from "../cluster/worker_process.ts";
+import { startHealth } from "../health.ts";
 import { EXIT } from "./exit.ts";
 import { deploymentOptions, type WorkerOptions } from "./options.ts";
-import { firstSignal } from "./signals.ts";
-import { beSupervised, say } from "./supervised.ts";
+import { askedToEnd, say, sayThatItLives } from "./supervised.ts";
 
 export async function worker(options: WorkerOptions): Promise<number> {
-  const stopped = firstSignal();
-  const { clusterHost, clusterPort, advertise, slots, leader } = options;
-  const opened = await openWorker({
+  const asked = askedToEnd();
+  const { clusterHost, clusterPort, advertise, slots, leader, healthHost: host, healthPort, graceMs } = options;
+  let opened: WorkerProcess | undefined;
+  const notReady = (): string | undefined =>
+    opened?.worker.ready === true ? undefined : "no leader has taken this worker, or it is about to end";
+  const health = healthPort === undefined ? undefined : await startHealth({ host, port: healthPort, notReady });
+  opened = await openWorker({
     ...{ ...deploymentOptions(options), functions: options.functions },
     ...{ secret: clusterSecret(options.clusterSecret), slots, clusterHost, clusterPort },
     ...(advertise === undefined ? {} : { advertised: advertise }),
     ...(leader === undefined ? {} : { leader }),
   });
-  beSupervised();
-  say({ event: "working", worker: opened.worker.id, slots });
-  await stopped;
+  sayThatItLives();
+  say({ event: "working", worker: opened.worker.id, slots, ...(health === undefined ? {} : { health: health.port }) });
+  if ((await asked) === "term") say({ event: "leaves", tasks: await opened.worker.leave(graceMs) });
   await opened.close();
+  await health?.close();
   return EXIT.done;
 }

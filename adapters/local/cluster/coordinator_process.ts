@@ -29,6 +29,8 @@ export interface CoordinatorProcessOptions extends Omit<DeploymentOptions, "func
   readonly advertised?: string;
   readonly rest: Pick<ServerOptions, "host" | "port" | "allowedHosts" | "allowedOrigins">;
   readonly times?: Partial<ClusterTimes>;
+  /** Jobs follow the slots that there are, once these have stood for so long. */
+  readonly rescaleAfterMs?: number;
   readonly onLead?: (epoch: number) => void;
   readonly onLose?: (epoch: number, reason: string) => void;
 }
@@ -38,6 +40,8 @@ export interface CoordinatorProcess {
   /** Where workers reach it. */
   readonly address: string;
   readonly coordinator: Coordinator;
+  /** Undefined: it answers requests, or passes them on to a leader that does; else why it does not. */
+  notReady(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -75,6 +79,7 @@ export async function openCoordinator(options: CoordinatorProcessOptions): Promi
     times: { ...defaultClusterTimes, ...options.times },
     task: { ...defaultTaskOptions, ...options.task },
     rest: advertised === undefined ? server.url : `http://${advertised}:${server.port}`,
+    ...(options.rescaleAfterMs === undefined ? {} : { rescaleAfterMs: options.rescaleAfterMs }),
     openGround: () => {
       const store = logStoreOf(logs.reopen());
       return {
@@ -98,7 +103,19 @@ export async function openCoordinator(options: CoordinatorProcessOptions): Promi
     await platform.close();
     log.close();
   };
-  return { server, address: coordinator.address, coordinator, close };
+  const notReady = (): Promise<string | undefined> => whyNotReady(coordinator, server.url);
+  return { server, address: coordinator.address, coordinator, notReady, close };
+}
+
+const ANSWER_MS = 1_000;
+
+async function whyNotReady(coordinator: Coordinator, own: string): Promise<string | undefined> {
+  if (coordinator.leading !== undefined) return undefined;
+  const leader = await coordinator.leader();
+  if (leader === undefined || leader.rest === "" || leader.rest === own) return "nobody leads";
+  const answer = await fetch(`${leader.rest}/v1/health`, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
+  await answer?.body?.cancel();
+  return answer?.ok === true ? undefined : `the leader does not answer at ${leader.rest}`;
 }
 
 /** A leader before may have appended to logs that this process knows; so each lead looks anew. */

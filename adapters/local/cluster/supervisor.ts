@@ -13,7 +13,6 @@ const PAUSE_MIN_MS = 50;
 const PAUSE_MAX_MS = 5_000;
 /** Whoever has lived for so long is well: the next pause is the shortest again. */
 const WELL_MS = 10_000;
-const STOP_MS = 15_000;
 
 export interface SupervisedOptions {
   /** For messages: `worker 1`. */
@@ -76,6 +75,7 @@ export class Supervised {
         this.#pauseMs = Math.min(PAUSE_MAX_MS, this.#pauseMs * 2);
       });
     });
+    child.stdin.on("error", () => undefined); // it has ended: its exit tells
     child.once("error", (error) => tell(`${name} cannot be started: ${String(error)}`));
   }
 
@@ -85,16 +85,25 @@ export class Supervised {
     else if (event["event"] !== "beat") this.#options.onEvent(event);
   }
 
-  /** Asks it to end, and ends it where it does not. */
-  async stop(): Promise<void> {
+  /** From here on its end is no reason to start another one. */
+  expectEnd(): void {
     this.#stopping = true;
     clearTimeout(this.#again);
+  }
+
+  /**
+   * Asks it to end, and ends it where it has not after `limitMs`. Its exit status; undefined where it has none, or had
+   * ended before.
+   */
+  async stop(ending: "term" | "stop", limitMs: number): Promise<number | undefined> {
+    this.expectEnd();
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGTERM");
-    const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return undefined;
+    child.stdin?.write(`${ending}\n`);
+    const late = setTimeout(() => child.kill("SIGKILL"), limitMs);
     await this.#ended;
     clearTimeout(late);
+    return child.exitCode ?? undefined;
   }
 }
 
