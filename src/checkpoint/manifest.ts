@@ -1,6 +1,6 @@
 // The manifest: one record that makes a checkpoint exist.
 //
-//   { format: 2, jobId, branch, checkpoint, generation, takenAtMs, parent, ended, tasks: [TaskSnapshot] }      as CBOR
+//   { format: 2, jobId, branch, checkpoint, generation, takenAtMs, parent, ended, stop?, tasks: [TaskSnapshot] }      as CBOR
 //
 // A job of many tasks names thousands of parts, and a manifest is one small record. So a part stands in it as
 //   [generation, checkpoint, sha256 as 32 bytes, byteLength, rowCount, expiresAt]
@@ -30,6 +30,13 @@ import { checkpointOfPart, generationOfPart, partName } from "./paths.ts";
 /** 1 held the snapshot of one task only. */
 export const MANIFEST_FORMAT = 2;
 
+/** The end of the job that somebody asked for. */
+export interface FinalStop {
+  readonly savepoint: string;
+  /** Time ends before the savepoint, so that all windows and timers fire. */
+  readonly drain: boolean;
+}
+
 export interface Manifest {
   readonly format: typeof MANIFEST_FORMAT;
   readonly jobId: JobId;
@@ -41,6 +48,8 @@ export interface Manifest {
   readonly parent: { readonly branch: BranchId; readonly checkpoint: CheckpointId } | null;
   /** All input had ended, or was drained: nothing follows but the commit of what is pending here. */
   readonly ended: boolean;
+  /** The job is to end here, once what is pending is committed and the savepoint is written. */
+  readonly stop?: FinalStop;
   /** By chain and subtask. */
   readonly tasks: readonly TaskSnapshot[];
 }
@@ -65,9 +74,17 @@ export function decodeManifest(bytes: Uint8Array, where: string): Manifest {
   if (!Array.isArray(found.tasks) || found.tasks.length === 0) {
     throw corruptionError("manifest_corrupt", where, "the manifest has no tasks");
   }
+  if (found.stop !== undefined && !isStop(found.stop)) {
+    throw corruptionError("manifest_corrupt", where, "the manifest asks for the job's end in no known way");
+  }
   const manifest = found as Omit<Manifest, "tasks"> & { readonly tasks: readonly PackedTask[] };
   const unpack = (part: unknown): PartRef => unpackPart(manifest, part, where);
   return { ...manifest, tasks: manifest.tasks.map((task) => unpackTask(task, unpack)) };
+}
+
+function isStop(found: unknown): found is FinalStop {
+  const { savepoint, drain } = (found ?? {}) as Partial<FinalStop>;
+  return typeof savepoint === "string" && typeof drain === "boolean";
 }
 
 type PackedPart = readonly [

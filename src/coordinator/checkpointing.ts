@@ -107,7 +107,9 @@ function onGathered(state: JobState, gathered: InFlightCheckpoint, nowMs: number
     return then([next, effects], (done) => maybeTrigger(done, nowMs));
   }
   const { generation, branch } = state;
-  const publish: JobEffect = { kind: "publish", checkpoint, generation, branch, ended, tasks };
+  // What is only suspended goes on from its manifest as after any other.
+  const stop = gathered.stop?.resumes === true ? undefined : gathered.stop;
+  const publish: JobEffect = { kind: "publish", checkpoint, generation, branch, ended, stop, tasks };
   return [{ ...state, inFlight: { ...gathered, phase: "publishing" } }, [publish]];
 }
 
@@ -153,8 +155,9 @@ export function settleCommits(state: JobState): { step: Step; end: CheckpointId 
   if (done.length === 0) return { step: [state, []], end: undefined };
   const effects: JobEffect[] = [];
   for (const { checkpoint, savepoints, stop } of done) {
-    const all = stop === undefined ? savepoints : [...savepoints, stop.savepoint];
-    if (all.length > 0) effects.push({ kind: "export", checkpoint, savepoints: all });
+    const made = { kind: "export", checkpoint, savepoints } as const;
+    if (stop !== undefined) effects.push({ ...made, stop });
+    else if (savepoints.length > 0) effects.push(made);
   }
   effects.push({ kind: "collect_garbage" });
   const next = { ...state, uncommitted: state.uncommitted.filter((one) => one.waiting.length > 0) };

@@ -2,11 +2,12 @@
 // Results of I/O come back as events; nothing here decides anything.
 
 import { asMillraceError, externalError, type MillraceError } from "../base/errors.ts";
-import { asCheckpointId, type CheckpointId } from "../base/ids.ts";
-import type { Manifest } from "../checkpoint/manifest.ts";
+import { asCheckpointId, type CheckpointId, type Generation } from "../base/ids.ts";
+import type { FinalStop, Manifest } from "../checkpoint/manifest.ts";
 import { Abort } from "../platform/abort.ts";
 import { AlarmClock } from "../platform/alarm_clock.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { Guard } from "../platform/ports.ts";
 import { type Deployment, type FromTask, type TaskAddress, taskKey, type ToTask } from "../protocol/messages.ts";
 import type { SourceSnapshot } from "../protocol/snapshot.ts";
 import { CheckpointHistory } from "./checkpoint_history.ts";
@@ -20,7 +21,7 @@ import {
   type JobState,
   type RestorePoint,
 } from "./job_state.ts";
-import { collectionOf, JobStore } from "./job_store.ts";
+import { type Claimed, collectionOf, type GuardedPut, JobStore } from "./job_store.ts";
 import type { JobLayout } from "./layout.ts";
 import { initialJobState, step } from "./step.ts";
 
@@ -36,9 +37,16 @@ export interface JobRunnerHooks {
   readonly deploy: (deployment: Deployment, outbox: (message: FromTask) => void) => TaskHandle;
   /** The splits of every source, for a job of which nothing was ever published. */
   readonly enumerate: () => Promise<readonly SourceSnapshot[]>;
-  /** Rejects where the savepoint could not be written; it is refused then. */
-  readonly exportSavepoint: (savepoint: string, store: JobStore, checkpoint: CheckpointId) => Promise<void>;
+  /** Makes the file durable; answers with what makes the savepoint complete. Rejects where it could not; it is refused then. */
+  readonly writeSavepoint: (savepoint: string, store: JobStore, checkpoint: CheckpointId) => Promise<GuardedPut>;
+  /** Rejects where the savepoint was refused before. */
+  readonly completeSavepoint: (savepoint: string, complete: GuardedPut) => Promise<void>;
   readonly refuseSavepoint: (savepoint: string, error: MillraceError) => Promise<void>;
+  /**
+   * Refuses the savepoints of the job that a predecessor has begun, while `fence` holds, except for that of its stop.
+   * Answers whether that one is still waited for.
+   */
+  readonly takeOverSavepoints: (fence: Guard, stop: string | undefined) => Promise<boolean>;
   readonly onChange: (runner: JobRunner) => void;
 }
 
@@ -61,6 +69,12 @@ export class JobRunner {
   #halted = false;
   readonly #halting = new Abort();
   #unrecorded = false;
+  /** Savepoints of stops whose files are durable, and what makes them complete. */
+  readonly #written = new Map<string, GuardedPut>();
+  /** What is recorded together with the end of the job. */
+  #lastWord: GuardedPut | undefined;
+  /** Whoever ran the job before has left nothing undecided. */
+  #hasTakenOver = false;
   #recording = false;
   /** Resolves when no status is left to be recorded, or the runner was halted first. */
   #recorded: Promise<void> = Promise.resolve();
@@ -139,9 +153,9 @@ export class JobRunner {
         this.#publishing = this.#publish(effect);
         return this.#inBackground(this.#publishing);
       case "export":
-        return this.#inBackground(this.#export(effect.checkpoint, effect.savepoints));
+        return this.#inBackground(this.#export(effect));
       case "refuse_savepoints":
-        for (const one of effect.savepoints) this.#inBackground(this.#hooks.refuseSavepoint(one, effect.error));
+        for (const one of effect.savepoints) this.#inBackground(this.#refuse(one, effect.error));
         return;
       case "collect_garbage":
         return this.#inBackground(this.#collectGarbage());
@@ -149,6 +163,7 @@ export class JobRunner {
         return this.#inBackground(this.#destroyTasks(effect.tasks));
       case "record_status":
         this.#unrecorded = true;
+        if (effect.savepoint !== undefined) this.#lastWord = this.#written.get(effect.savepoint);
         if (this.#recording) return;
         this.#recorded = this.#recordStatus();
         return this.#inBackground(this.#recorded);
@@ -198,16 +213,30 @@ export class JobRunner {
     while (this.#unrecorded) {
       this.#unrecorded = false;
       try {
-        await this.store.recordStatus(this.#state);
-      } catch (thrown) {
-        const { message, code, where } = asMillraceError(thrown, `job ${this.#state.jobId}`);
-        this.platform.log.write("error", `recording the status: ${message}`, { job: this.#state.jobId, code, where });
-        if (this.#halting.aborted) break;
+        if (await this.store.recordStatus(this.#state, this.#lastWord)) continue;
+        // What belongs to whoever runs the job now is not touched.
         this.#unrecorded = true;
-        await this.platform.timers.sleep(RECORD_AGAIN_MS, this.#halting).catch(() => undefined); // the loop looks
+        const { status, jobId, generation } = this.#state;
+        this.platform.log.write("warning", `${status} is not recorded: the job was taken over`, {
+          job: jobId,
+          generation,
+        });
+        break;
+      } catch (thrown) {
+        this.#unrecorded = true;
+        if (!(await this.#retries("recording the status", thrown))) break;
       }
     }
     this.#recording = false;
+  }
+
+  /** Waits until what failed can be tried again; false: this process has been told to let go. */
+  async #retries(what: string, thrown: unknown): Promise<boolean> {
+    const { message, code, where } = asMillraceError(thrown, `job ${this.#state.jobId}`);
+    this.platform.log.write("error", `${what}: ${message}`, { job: this.#state.jobId, code, where });
+    if (this.#halting.aborted) return false;
+    await this.platform.timers.sleep(RECORD_AGAIN_MS, this.#halting).catch(() => undefined); // told by `aborted`
+    return !this.#halting.aborted;
   }
 
   async #claim(): Promise<void> {
@@ -218,7 +247,8 @@ export class JobRunner {
       if (claim.kind === "fenced") this.dispatch({ ...claim, generation });
       else {
         held = { generation: claim.claimed.generation, branch: claim.claimed.branch };
-        const restore = await this.#restorePoint(claim.claimed.manifest);
+        const restore = await this.#restorePoint(claim.claimed);
+        this.#hasTakenOver = true;
         this.dispatch({ kind: "claimed", generation: claim.claimed.generation, branch: claim.claimed.branch, restore });
       }
     } catch (thrown) {
@@ -228,13 +258,25 @@ export class JobRunner {
   }
 
   /** The splits are fixed here; they become durable with the first manifest, and until then nothing is committed. */
-  async #restorePoint(manifest: Manifest | undefined): Promise<RestorePoint> {
+  async #restorePoint({ manifest, generation }: Claimed): Promise<RestorePoint> {
     if (manifest === undefined) {
       const restores = distributeSplits(this.#layout, await this.#hooks.enumerate());
-      return { checkpoint: asCheckpointId(0), ended: false, tasks: undefined, restores };
+      const stop = await this.#takeOver(generation, undefined);
+      return { checkpoint: asCheckpointId(0), ended: false, stop, tasks: undefined, restores };
     }
     const { checkpoint, ended, tasks } = manifest;
-    return { checkpoint, ended, tasks, restores: distribute(this.#layout, checkpoint, tasks) };
+    const restores = distribute(this.#layout, checkpoint, tasks);
+    // Last, because a stop is taken over only once: a claim that has failed tries it again.
+    const stop = await this.#takeOver(generation, manifest);
+    return { checkpoint, ended, stop, tasks, restores };
+  }
+
+  /** The stop that a predecessor has left to be finished; what else it had begun is refused. */
+  async #takeOver(generation: Generation, manifest: Manifest | undefined): Promise<FinalStop | undefined> {
+    if (this.#hasTakenOver) return undefined;
+    const stop = manifest?.stop;
+    const isOpen = await this.#hooks.takeOverSavepoints(this.store.fence(generation), stop?.savepoint);
+    return isOpen ? stop : undefined;
   }
 
   async #publish(effect: Extract<JobEffect, { kind: "publish" }>): Promise<void> {
@@ -254,11 +296,14 @@ export class JobRunner {
     }
   }
 
-  async #export(checkpoint: CheckpointId, savepoints: readonly string[]): Promise<void> {
+  async #export({ checkpoint, savepoints, stop }: Extract<JobEffect, { kind: "export" }>): Promise<void> {
     const release = this.store.pin(checkpoint);
     let error: MillraceError | undefined;
     try {
-      for (const savepoint of savepoints) error = (await this.#exportOne(checkpoint, savepoint)) ?? error;
+      // What is made of the end of a job says that there is an end.
+      if (isTerminal(this.#state.status)) await this.#recorded;
+      for (const one of savepoints) await this.#write(checkpoint, one, true);
+      if (stop !== undefined) error = await this.#write(checkpoint, stop.savepoint, stop.resumes === true);
     } finally {
       release();
     }
@@ -267,14 +312,28 @@ export class JobRunner {
     if (isTerminal(this.#state.status)) await this.#collectGarbage();
   }
 
-  async #exportOne(checkpoint: CheckpointId, savepoint: string): Promise<MillraceError | undefined> {
+  /** @param completes at once; else together with the end of the job. */
+  async #write(checkpoint: CheckpointId, savepoint: string, completes: boolean): Promise<MillraceError | undefined> {
     try {
-      await this.#hooks.exportSavepoint(savepoint, this.store, checkpoint);
+      const complete = await this.#hooks.writeSavepoint(savepoint, this.store, checkpoint);
+      if (completes) await this.#hooks.completeSavepoint(savepoint, complete);
+      else this.#written.set(savepoint, complete);
       return undefined;
     } catch (thrown) {
       const error = asMillraceError(thrown, `savepoint ${savepoint}`);
-      this.#inBackground(this.#hooks.refuseSavepoint(savepoint, error));
+      this.#inBackground(this.#refuse(savepoint, error));
       return error;
+    }
+  }
+
+  /** Until the store has taken it: somebody waits for the answer. */
+  async #refuse(savepoint: string, error: MillraceError): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#hooks.refuseSavepoint(savepoint, error);
+      } catch (thrown) {
+        if (!(await this.#retries(`refusing savepoint ${savepoint}`, thrown))) return;
+      }
     }
   }
 

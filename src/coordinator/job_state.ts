@@ -3,6 +3,7 @@
 
 import type { MillraceError } from "../base/errors.ts";
 import type { BranchId, CheckpointId, Generation, JobId } from "../base/ids.ts";
+import type { FinalStop } from "../checkpoint/manifest.ts";
 import type { CheckpointSpec, RestartSpec } from "../job/job_spec.ts";
 import type { CheckpointCosts, Deployment, FromTask, TaskAddress, ToTask } from "../protocol/messages.ts";
 import type { TaskSnapshot } from "../protocol/snapshot.ts";
@@ -41,10 +42,7 @@ export interface TaskState {
 }
 
 /** The end of the job that somebody asked for. */
-export interface Stop {
-  readonly savepoint: string;
-  /** Time ends before the savepoint, so that all windows and timers fire. */
-  readonly drain: boolean;
+export interface Stop extends FinalStop {
   /** The job does not end: it is SUSPENDED, and whoever claims it next goes on from the savepoint's checkpoint. */
   readonly resumes?: true;
 }
@@ -144,6 +142,8 @@ export interface RestorePoint {
   readonly checkpoint: CheckpointId;
   /** Nothing follows it but the commit of what is pending there. */
   readonly ended: boolean;
+  /** The stop of a predecessor, to be finished: its savepoint is still waited for. */
+  readonly stop: FinalStop | undefined;
   /** What the manifest holds; undefined where there is none. */
   readonly tasks: readonly TaskSnapshot[] | undefined;
   /** For every task of the job, those that go on running included. */
@@ -176,7 +176,7 @@ export type JobEvent =
       readonly error: MillraceError;
     }
   | { readonly kind: "tasks_gone"; readonly tasks: readonly TaskAddress[] }
-  /** The savepoints of a checkpoint are written, or refused because of `error`. */
+  /** The savepoints of a checkpoint are written or refused; `error` is why that of its stop is. */
   | { readonly kind: "exported"; readonly checkpoint: CheckpointId; readonly error: MillraceError | undefined }
   | { readonly kind: "tick" }
   | { readonly kind: "cancel" }
@@ -195,15 +195,25 @@ export type JobEffect =
       readonly generation: Generation;
       readonly branch: BranchId;
       readonly ended: boolean;
+      readonly stop: FinalStop | undefined;
       readonly tasks: readonly TaskSnapshot[];
     }
-  /** The checkpoint and its commits are done: write these savepoints from it; answer `exported`. */
-  | { readonly kind: "export"; readonly checkpoint: CheckpointId; readonly savepoints: readonly string[] }
+  /**
+   * The checkpoint and its commits are done: write these savepoints from it, and the file of that of its stop, which
+   * is complete only by `record_status`, unless the stop resumes; answer `exported`.
+   */
+  | {
+      readonly kind: "export";
+      readonly checkpoint: CheckpointId;
+      readonly savepoints: readonly string[];
+      readonly stop?: Stop;
+    }
   | { readonly kind: "refuse_savepoints"; readonly savepoints: readonly string[]; readonly error: MillraceError }
   | { readonly kind: "collect_garbage" }
   /** Stop and drop these tasks, if there are any; answer `tasks_gone`. */
   | { readonly kind: "destroy_tasks"; readonly tasks: readonly TaskAddress[] }
-  | { readonly kind: "record_status" }
+  /** With the savepoint of a stop whose file is written: in one transaction, that it is complete. */
+  | { readonly kind: "record_status"; readonly savepoint?: string }
   | { readonly kind: "wake"; readonly atMs: number }
   | { readonly kind: "checkpoint_done"; readonly checkpoint: InFlightCheckpoint; readonly completedAtMs: number }
   /** Nothing had changed since the newest manifest: it stands for this checkpoint as well. */

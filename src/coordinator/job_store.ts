@@ -7,7 +7,13 @@ import { type Bytes, equalBytes } from "../base/bytes.ts";
 import { corruptionError, externalError } from "../base/errors.ts";
 import { asGeneration, type BranchId, type CheckpointId, type Generation, type JobId } from "../base/ids.ts";
 import { decideGarbage } from "../checkpoint/garbage.ts";
-import { decodeManifest, encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
+import {
+  decodeManifest,
+  encodeManifest,
+  type FinalStop,
+  type Manifest,
+  MANIFEST_FORMAT,
+} from "../checkpoint/manifest.ts";
 import {
   claimantKey,
   generationKey,
@@ -41,6 +47,18 @@ export interface Collection {
   readonly needed: readonly CheckpointId[];
   readonly retained: number;
   readonly keepParts: boolean;
+}
+
+/** A record that comes to be if its guard holds, and by no other write. */
+export interface GuardedPut {
+  readonly guard: Guard;
+  readonly op: Extract<StoreOp, { kind: "put" }>;
+}
+
+/** Whether the record is as this write makes it. */
+export async function isDone({ metadata }: Platform, { op }: GuardedPut): Promise<boolean> {
+  const found = await metadata.get(op.key);
+  return found !== undefined && equalBytes(found, op.value);
 }
 
 interface Latest {
@@ -84,7 +102,7 @@ export class JobStore {
     const generation = asGeneration(held + 1);
     const record = this.#changed("INITIALIZING", state);
     const outcome = await metadata.commit(
-      [this.#guard(held), { kind: "equals", key, value: stored }],
+      [this.fence(held), { kind: "equals", key, value: stored }],
       [
         { kind: "put_counter", key: generationKey(this.jobId), value: generation },
         { kind: "put", key: claimantKey(this.jobId), value: this.#claimant },
@@ -125,15 +143,17 @@ export class JobStore {
     readonly generation: Generation;
     readonly branch: BranchId;
     readonly ended: boolean;
+    readonly stop: FinalStop | undefined;
     readonly tasks: readonly TaskSnapshot[];
   }): Promise<"published" | "superseded" | "fenced"> {
-    const { branch, checkpoint, generation, ended, tasks } = one;
+    const { branch, checkpoint, generation, ended, stop, tasks } = one;
     const key = manifestKey(this.jobId, branch, checkpoint);
     const takenAtMs = this.#platform.clock.nowMs();
     const head = { format: MANIFEST_FORMAT, jobId: this.jobId, branch, checkpoint, generation, takenAtMs } as const;
-    const value = encodeManifest({ ...head, parent: null, ended, tasks });
+    const end = stop === undefined ? { ended } : { ended, stop };
+    const value = encodeManifest({ ...head, parent: null, ...end, tasks });
     const outcome = await this.#platform.metadata.commit(
-      [this.#guard(generation), { kind: "absent", key }],
+      [this.fence(generation), { kind: "absent", key }],
       [
         { kind: "put", key, value },
         { kind: "put", key: latestKey(this.jobId), value: encodeCbor({ branch, checkpoint } satisfies Latest) },
@@ -163,11 +183,19 @@ export class JobStore {
     return decodeManifest(bytes, key);
   }
 
-  async recordStatus(state: JobState): Promise<void> {
+  /**
+   * @param also comes to be in the same transaction.
+   * @returns whether it is recorded, by this call or by an earlier one whose answer was lost; it is not where a newer
+   * generation has taken over, nor where `also` must not be any more.
+   */
+  async recordStatus(state: JobState, also?: GuardedPut): Promise<boolean> {
     const record = this.#changed(state.status, state);
     const op = { kind: "put", key: jobKey(this.jobId), value: encodeJobRecord(record) } as const;
-    const outcome = await this.#platform.metadata.commit([this.#guard(state.generation)], [op]);
-    if (outcome.kind === "committed") this.#record = record;
+    const [guards, ops] = also === undefined ? [[], []] : [[also.guard], [also.op]];
+    const outcome = await this.#platform.metadata.commit([this.fence(state.generation), ...guards], [op, ...ops]);
+    const recorded = outcome.kind === "committed" || (also !== undefined && (await isDone(this.#platform, also)));
+    if (recorded) this.#record = record;
+    return recorded;
   }
 
   /** Keeps a checkpoint's manifest and parts from being collected until the returned function is called. */
@@ -200,15 +228,16 @@ export class JobStore {
       keepParts: of.keepParts,
     });
     for (const key of decision.manifestKeys) {
-      const outcome = await metadata.commit([this.#guard(of.generation)], [{ kind: "delete", key }]);
+      const outcome = await metadata.commit([this.fence(of.generation)], [{ kind: "delete", key }]);
       if (outcome.kind === "refused") return;
     }
     // The guard of the last deletion, or of this no-change commit, shows that the generation is still current.
-    const current = await metadata.commit([this.#guard(of.generation)], []);
+    const current = await metadata.commit([this.fence(of.generation)], []);
     if (current.kind === "committed" && decision.partNames.length > 0) await blobs.delete(decision.partNames);
   }
 
-  #guard(generation: Generation | number): Guard {
+  /** Holds for as long as nobody has claimed the job after this generation. */
+  fence(generation: Generation): Guard {
     return { kind: "counter_is", key: generationKey(this.jobId), value: generation };
   }
 

@@ -6,10 +6,10 @@ import { hexOf } from "../base/bytes.ts";
 import { asBranchId, asJobId, type CheckpointId, type JobId } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
 import type { CheckpointHistory } from "../coordinator/checkpoint_history.ts";
-import { brokenRecord, type JobRecord, listJobRecords } from "../coordinator/job_record.ts";
+import { type BrokenJob, brokenRecord, type JobRecord, listJobRecords } from "../coordinator/job_record.ts";
 import { JobRunner } from "../coordinator/job_runner.ts";
 import { isTerminal, type JobStatus } from "../coordinator/job_state.ts";
-import { collectEndedJob, createJob, JobStore } from "../coordinator/job_store.ts";
+import { collectEndedJob, createJob, type GuardedPut, JobStore } from "../coordinator/job_store.ts";
 import { layoutOf } from "../coordinator/layout.ts";
 import type { JobPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
@@ -94,7 +94,6 @@ export class Engine {
 
   /** Picks up every job that the stores know: call once, before anything is submitted. */
   async recover(): Promise<void> {
-    await this.savepoints.failInterrupted();
     const { records, broken } = await listJobRecords(this.platform.metadata);
     for (const one of broken) {
       const { code, message, where } = one.error;
@@ -105,12 +104,12 @@ export class Engine {
       if (isTerminal(record.status)) this.#ended.set(record.jobId, record);
       else this.#resume(record);
     }
-    await this.#collectLeftovers(records);
+    await this.#collectLeftovers(records, broken);
   }
 
   /** What ended jobs and failed submissions have left; where that fails, the next start tries again. */
-  async #collectLeftovers(records: readonly JobRecord[]): Promise<void> {
-    const attempt = async (job: string, work: Promise<void>): Promise<void> => {
+  async #collectLeftovers(records: readonly JobRecord[], broken: readonly BrokenJob[]): Promise<void> {
+    const attempt = async (job: string, work: Promise<unknown>): Promise<void> => {
       try {
         await work;
       } catch (thrown) {
@@ -119,6 +118,13 @@ export class Engine {
       }
     };
     for (const record of records) await attempt(record.jobId, collectEndedJob(this.platform, record));
+    // A job that is not over belongs to whoever claims it, here or elsewhere, and so do its savepoints.
+    const open = new Set<string>(records.filter((one) => !isTerminal(one.status)).map((one) => one.jobId));
+    for (const one of broken) open.add(one.jobId);
+    await attempt(
+      "",
+      this.savepoints.failInterrupted((jobId) => !open.has(jobId)),
+    );
     await attempt("", collectOrphanedImports(this.platform));
   }
 
@@ -301,6 +307,7 @@ export class Engine {
   #launch(record: JobRecord, plan: JobPlan, waiting: LiveJob["waiting"] = []): LiveJob {
     const spec = record.spec as unknown as JobSpec;
     const { checkpoint, restart } = spec;
+    const { jobId } = record;
     const live: LiveJob = {
       plan,
       tasks: new Map(),
@@ -316,11 +323,13 @@ export class Engine {
         {
           enumerate: () => enumerateSplits(this.#options.connectors, plan),
           deploy: (deployment, outbox) => this.#deploy(live, spec, deployment, outbox),
-          exportSavepoint: (savepoint, store, checkpoint) => this.#export(live, savepoint, store, checkpoint),
+          writeSavepoint: (savepoint, store, checkpoint) => this.#write(live, savepoint, store, checkpoint),
+          completeSavepoint: (savepoint, complete) => this.savepoints.complete(savepoint, complete),
           refuseSavepoint: async (savepoint, error) => {
             if (live.suspension?.savepoint === savepoint) live.suspension.fail(error);
             await this.savepoints.fail(savepoint, error);
           },
+          takeOverSavepoints: (fence, stop) => this.savepoints.failInterrupted((id) => id === jobId, [fence], stop),
           onChange: () => this.#onChange(live),
         },
       ),
@@ -349,9 +358,14 @@ export class Engine {
     };
   }
 
-  async #export(live: LiveJob, savepoint: string, store: JobStore, checkpoint: CheckpointId): Promise<void> {
-    const manifest = await store.manifest(live.runner.state.branch, checkpoint);
-    await this.savepoints.export(savepoint, store.record.name, live.plan, manifest);
+  async #write(
+    { runner, plan }: LiveJob,
+    savepoint: string,
+    store: JobStore,
+    checkpoint: CheckpointId,
+  ): Promise<GuardedPut> {
+    const manifest = await store.manifest(runner.state.branch, checkpoint);
+    return await this.savepoints.write(savepoint, plan, manifest);
   }
 
   #onChange(live: LiveJob): void {

@@ -21,6 +21,14 @@ const modes = (job: Driver): string[] =>
   job.effects.flatMap((one) => (one.kind === "send" && one.message.kind === "barrier" ? [one.message.mode] : []));
 const refused = (job: Driver): readonly string[] | undefined => job.effect("refuse_savepoints")?.savepoints;
 
+/** What a coordinator finds that takes the job over after the checkpoint of a stop was published. */
+const left = (drain: boolean) => ({
+  checkpoint: asCheckpointId(2),
+  ended: drain,
+  stop: { savepoint: "s", drain },
+  tasks: all.map((key) => snapshot(key, "2")),
+});
+
 export const cases: readonly Case[] = [
   test("a stop is barrier, manifest, commits, savepoint, and only then the end", () => {
     for (const drain of [false, true]) {
@@ -31,13 +39,19 @@ export const cases: readonly Case[] = [
       job.published(2).committed(2, all.slice(1));
       ok(job.effect("export") === undefined, "one task has not committed");
       job.committed(2, ["0.0"]);
-      equal(job.effect("export"), { kind: "export", checkpoint: asCheckpointId(2), savepoints: ["s"] });
+      equal(job.effect("export"), {
+        kind: "export",
+        checkpoint: asCheckpointId(2),
+        savepoints: [],
+        stop: { savepoint: "s", drain },
+      });
       equal(job.state.status, "RUNNING");
       job.exported(1);
       equal(job.state.status, "RUNNING", "that was another");
       job.exported(2);
       equal(job.state.status, "FINISHED");
       equal(job.kinds(), ["record_status", "destroy_tasks"]);
+      equal(job.effect("record_status")?.savepoint, "s", "its end and the savepoint are recorded at once");
     }
   }),
   test("no checkpoint follows that of a stop", () => {
@@ -126,7 +140,7 @@ export const cases: readonly Case[] = [
       job.gone().tickAt(400).claimedDurable(2);
       equal(job.effect("deploy")?.deployment.restore.checkpoint, asCheckpointId(2), "nothing older is replayed");
       job.all({ kind: "running" }, zero);
-      equal(job.effect("export")?.savepoints, ["s"]);
+      equal(job.effect("export")?.stop?.savepoint, "s");
       ok(!job.kinds().includes("barrier"), "nothing follows");
       equal(job.exported(2).state.status, "FINISHED");
     }
@@ -135,7 +149,7 @@ export const cases: readonly Case[] = [
     const published = stopping().acknowledge(2).publishFailed(2).gone().tickAt(400);
     published.claimed(2, { checkpoint: asCheckpointId(2), tasks: all.map((key) => snapshot(key, "2")) });
     published.all({ kind: "running" });
-    equal(published.effect("export")?.savepoints, ["s"]);
+    equal(published.effect("export")?.stop?.savepoint, "s");
     equal(published.exported(2).state.status, "FINISHED");
     const lost = stopping().acknowledge(2).publishFailed(2).gone().tickAt(400).claimedDurable(2);
     equal(refused(lost), ["s"]);
@@ -176,13 +190,16 @@ export const cases: readonly Case[] = [
     const before = stopping().on({ kind: "cancel" });
     equal([before.state.status, refused(before)], ["CANCELLING", ["s"]]);
     const writing = stopping().acknowledge(2).published(2).committed(2).on({ kind: "cancel" });
-    equal([writing.state.status, refused(writing)], ["CANCELLING", undefined], "what is being written is finished");
+    equal([writing.state.status, refused(writing)], ["CANCELLING", ["s"]], "the job does not end with it");
     equal(writing.exported(2).state.status, "CANCELLING");
+    equal(writing.gone().effect("record_status"), { kind: "record_status" });
   }),
   test("a stop that resumes takes the same way, and leaves the stored status as it is", () => {
     const job = suspending();
     equal(modes(job), ["suspend", "suspend", "suspend"]);
-    job.acknowledge(2).published(2).committed(2);
+    job.acknowledge(2);
+    equal(job.effect("publish")?.stop, undefined, "whoever takes over has nothing to finish");
+    job.published(2).committed(2);
     equal([job.state.status, job.state.resumable], ["RUNNING", false]);
     job.exported(2);
     equal([job.state.status, job.state.resumable], ["SUSPENDED", true]);
@@ -205,7 +222,7 @@ export const cases: readonly Case[] = [
     job.on({ kind: "stop", savepoint: "s", drain: false, resumes: true });
     job.all({ kind: "input_ended" }).acknowledge(1, all, true).published(1).committed(1).exported(1);
     equal([job.state.status, job.state.resumable], ["FINISHED", false]);
-    ok(job.kinds().includes("record_status"), "its end is recorded");
+    equal(job.effect("record_status"), { kind: "record_status" }, "its end is recorded; the savepoint is complete");
   }),
   test("a job that another process has taken over is not resumed here", () => {
     const job = suspending().acknowledge(2).published(2).committed(2);
@@ -216,8 +233,58 @@ export const cases: readonly Case[] = [
   test("a bounded job that ends while it is being stopped ends with its savepoint", () => {
     const job = new Driver(regions).running().stop("s").all({ kind: "input_ended" }).acknowledge(1, all, true);
     job.published(1).committed(1);
-    equal(job.effect("export")?.savepoints, ["s"]);
+    equal(job.effect("export")?.stop?.savepoint, "s");
     equal(job.state.status, "RUNNING");
     equal(job.exported(1, unwritable).state.status, "FINISHED", "it cannot go on");
+    equal(job.effect("record_status"), { kind: "record_status" }, "without a savepoint");
+  }),
+  test("the manifest of a stop names it, and no other does", () => {
+    const job = new Driver(regions).running().tickAt(100).acknowledge(1);
+    equal(job.effect("publish")?.stop, undefined);
+    job.published(1).committed(1).stop("s", true).acknowledge(2);
+    equal(job.effect("publish")?.stop, { savepoint: "s", drain: true });
+  }),
+  test("whoever takes a job over in the middle of a stop finishes the stop, and takes no checkpoint", () => {
+    for (const drain of [false, true]) {
+      const job = new Driver(regions).on({ kind: "start" }).claimed(7, left(drain));
+      equal(job.effect("deploy")?.deployment.restore.checkpoint, asCheckpointId(2));
+      ok(!job.all({ kind: "running" }).kinds().includes("barrier"), "nothing follows");
+      equal(job.effect("export"), {
+        kind: "export",
+        checkpoint: asCheckpointId(2),
+        savepoints: [],
+        stop: { savepoint: "s", drain },
+      });
+      ok(!job.tickAt(9000).kinds().includes("barrier"), "nor later");
+      equal(job.exported(2).state.status, "FINISHED");
+      equal(job.effect("record_status")?.savepoint, "s");
+    }
+  }),
+  test("a stop that was taken over and cannot be written is off: a suspended job goes on, a drained one finishes", () => {
+    for (const drain of [false, true]) {
+      const job = new Driver(regions).on({ kind: "start" }).claimed(7, left(drain)).all({ kind: "running" });
+      equal(job.exported(2, unwritable).state.status, drain ? "FINISHED" : "RUNNING");
+      if (drain) equal(job.effect("record_status"), { kind: "record_status" });
+      else equal(modes(job.tickAt(900)), ["checkpoint", "checkpoint", "checkpoint"]);
+    }
+  }),
+  test("a job that was being canceled when it was taken over refuses the stop that it was in", () => {
+    const job = new Driver(regions).on({ kind: "start" }, { kind: "cancel" }).claimed(7, left(false));
+    equal([job.state.status, refused(job)], ["CANCELLING", ["s"]]);
+  }),
+  test("who is overtaken refuses a stop only where no manifest can name it", () => {
+    const overtaken = (job: Driver): Driver => job.on({ kind: "fenced", generation: job.state.generation });
+    const waiting = new Driver(regions).running().tickAt(100).stop("s").savepoint("p");
+    equal(refused(overtaken(waiting)), ["p", "s"]);
+    equal(refused(overtaken(stopping().savepoint("p"))), ["s", "p"], "it is being gathered");
+    for (const job of [
+      stopping().savepoint("p").acknowledge(2),
+      stopping().savepoint("p").acknowledge(2).published(2),
+      stopping().savepoint("p").acknowledge(2).published(2).committed(2),
+    ]) {
+      equal(refused(overtaken(job)), ["p"]);
+      equal(job.exported(2).kinds(), [], "the successor writes it");
+    }
+    equal(refused(overtaken(suspending().acknowledge(2).published(2))), ["s"], "no manifest names what resumes");
   }),
 ];

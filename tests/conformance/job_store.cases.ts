@@ -2,12 +2,19 @@
 
 import { encodeCbor } from "../../src/base/cbor.ts";
 import { asBranchId, asCheckpointId, asGeneration, asJobId, asOperatorUid } from "../../src/base/ids.ts";
+import { MANIFEST_FORMAT } from "../../src/checkpoint/manifest.ts";
 import { manifestPrefix, partPrefix } from "../../src/checkpoint/paths.ts";
 import { describePart } from "../../src/checkpoint/parts.ts";
 import { IMPORT_PREFIX, jobKey, savepointKey } from "../../src/checkpoint/paths.ts";
 import { encodeJobRecord, type JobRecord, listJobRecords } from "../../src/coordinator/job_record.ts";
 import { type JobState, isTerminal } from "../../src/coordinator/job_state.ts";
-import { collectEndedJob, collectionOf, createJob, JobStore } from "../../src/coordinator/job_store.ts";
+import {
+  collectEndedJob,
+  collectionOf,
+  createJob,
+  type GuardedPut,
+  JobStore,
+} from "../../src/coordinator/job_store.ts";
 import { initialJobState } from "../../src/coordinator/step.ts";
 import { SavepointStore } from "../../src/engine/savepoint_store.ts";
 import { collectOrphanedImports, importState } from "../../src/engine/start_from_savepoint.ts";
@@ -63,7 +70,7 @@ async function withCheckpoints(platform: Platform) {
   for (const checkpoint of [1, 2, 3]) {
     const part = await storePart(platform, generation, checkpoint, `part ${checkpoint}`);
     parts.push(part);
-    const of = { checkpoint: asCheckpointId(checkpoint), generation, branch, ended: false };
+    const of = { checkpoint: asCheckpointId(checkpoint), generation, branch, ended: false, stop: undefined };
     equal(await store.publish({ ...of, tasks: [taskWith(part)] }), "published");
   }
   parts.push(await storePart(platform, generation, 4, "part 4"));
@@ -90,6 +97,15 @@ const emptySavepoint = {
   sources: [],
   states: [],
 };
+const emptyManifest = {
+  format: MANIFEST_FORMAT,
+  checkpoint: asCheckpointId(3),
+  generation: asGeneration(1),
+  takenAtMs: 77,
+  parent: null,
+  ended: false,
+  tasks: [{ ...taskWith(), states: [] }],
+} as const;
 const noPlan = { name: "n", maxParallelism: 8, nodes: [], chains: [], edges: [] } satisfies JobPlan;
 const imports = { jobId, branch, plan: noPlan, savepoint: emptySavepoint, enumerate: async () => [] };
 
@@ -160,7 +176,14 @@ export const cases: readonly Case[] = [
   test("who has been overtaken publishes nothing; who overtook himself only has to ask again", async (context) => {
     const platform = await context.freshPlatform();
     const { store, generation } = await withCheckpoints(platform);
-    const fourth = { checkpoint: asCheckpointId(4), generation, branch, ended: false, tasks: [taskWith()] };
+    const fourth = {
+      checkpoint: asCheckpointId(4),
+      generation,
+      branch,
+      ended: false,
+      stop: undefined,
+      tasks: [taskWith()],
+    };
     equal((await store.claim(stateOf({ generation }))).kind, "claimed");
     equal(await store.publish(fourth), "superseded");
     equal(await store.isOvertaken(stateOf({ generation })), false);
@@ -225,16 +248,82 @@ export const cases: readonly Case[] = [
     const listed = await savepoints.list();
     equal([...listed].map((one) => one.savepoint).sort(), [good.savepoint, "dd"].sort());
     equal(listed.find((one) => one.savepoint === "dd")?.status, "FAILED");
-    await savepoints.failInterrupted();
+    await new SavepointStore(platform, 1 << 20).failInterrupted(() => true);
     equal((await savepoints.get(good.savepoint)).error?.code, "savepoint_interrupted");
   }),
-  test("savepoints that another process is writing are not called interrupted", async (context) => {
+  test("only what a predecessor has begun for a job that nobody else runs is called interrupted", async (context) => {
+    const platform = await context.freshPlatform();
+    const before = new SavepointStore(platform, 1 << 20);
+    const [left, others, kept] = await Promise.all(["left", "others", "left"].map((job) => before.begin(job, "a")));
+    const savepoints = new SavepointStore(platform, 1 << 20);
+    const own = await savepoints.begin("left", "b");
+    const isLeft = (job: string): boolean => job === "left";
+    equal(await savepoints.failInterrupted(isLeft, [], kept?.savepoint), true, "it is still waited for");
+    const statuses = [left, others, kept, own].map(async (one) => (await savepoints.get(one?.savepoint ?? "")).status);
+    equal(await Promise.all(statuses), ["FAILED", "IN_PROGRESS", "IN_PROGRESS", "IN_PROGRESS"]);
+    equal(await savepoints.failInterrupted(isLeft, [], left?.savepoint), false, "that one is refused");
+  }),
+  test("who has been overtaken refuses no savepoint of the job", async (context) => {
+    const platform = await context.freshPlatform();
+    const { store, generation } = await withCheckpoints(platform);
+    const { savepoint } = await new SavepointStore(platform, 1 << 20).begin(jobId, "job");
+    await new JobStore(platform, recordOf("RUNNING")).claim(stateOf({}));
+    const late = new SavepointStore(platform, 1 << 20);
+    await late.failInterrupted(() => true, [store.fence(generation)]);
+    equal((await late.get(savepoint)).status, "IN_PROGRESS");
+    await late.failInterrupted(() => true, [store.fence(asGeneration(generation + 1))]);
+    equal((await late.get(savepoint)).status, "FAILED");
+  }),
+  test("a savepoint is either completed or refused, whichever comes first", async (context) => {
     const platform = await context.freshPlatform();
     const savepoints = new SavepointStore(platform, 1 << 20);
-    const [own, others] = [await savepoints.begin("own", "a"), await savepoints.begin("others", "b")];
-    await savepoints.failInterrupted((job) => job === "own");
-    equal((await savepoints.get(own.savepoint)).status, "FAILED");
-    equal((await savepoints.get(others.savepoint)).status, "IN_PROGRESS");
+    const manifest = { ...emptyManifest, jobId, branch };
+    const { savepoint: first } = await savepoints.begin(jobId, "job");
+    const complete = await savepoints.write(first, noPlan, manifest);
+    await savepoints.complete(first, complete);
+    await savepoints.complete(first, complete);
+    await savepoints.fail(first, externalError("x", "", "x"));
+    equal((await savepoints.get(first)).status, "COMPLETED");
+    ok((await savepoints.bytes(first)).byteLength > 0, "the file stays");
+    const { savepoint: second } = await savepoints.begin(jobId, "job");
+    const late = await savepoints.write(second, noPlan, manifest);
+    await savepoints.fail(second, externalError("x", "", "refused in time"));
+    const error = await rejects(() => savepoints.complete(second, late), "savepoint_decided");
+    ok(error.message.includes("refused in time"), error.message);
+    await rejects(() => savepoints.write(second, noPlan, manifest), "savepoint_decided");
+    equal(await platform.blobs.get(savepointKey(second)), undefined);
+  }),
+  test("the same checkpoint gives the same savepoint file, whenever and by whomever it is written", async (context) => {
+    const platform = await context.freshPlatform();
+    const manifest = { ...emptyManifest, jobId, branch };
+    const { savepoint } = await new SavepointStore(platform, 1 << 20).begin(jobId, "job");
+    const once = await new SavepointStore(platform, 1 << 20).write(savepoint, noPlan, manifest);
+    const again = await new SavepointStore(later(platform, DAY_MS), 1 << 20).write(savepoint, noPlan, manifest);
+    equal(again, once);
+  }),
+  test("the end of a stopped job and its savepoint are recorded at once, or not at all", async (context) => {
+    const platform = await context.freshPlatform();
+    const { store, generation } = await withCheckpoints(platform);
+    const savepoints = new SavepointStore(platform, 1 << 20);
+    const statuses = async (savepoint: string) => [
+      (await listJobRecords(platform.metadata)).records[0]?.status,
+      (await savepoints.get(savepoint)).status,
+    ];
+    const written = async (): Promise<readonly [string, GuardedPut]> => {
+      const { savepoint } = await savepoints.begin(jobId, "job");
+      return [savepoint, await savepoints.write(savepoint, noPlan, { ...emptyManifest, jobId, branch })];
+    };
+    const finished = stateOf({ status: "FINISHED", generation });
+    const [refused, late] = await written();
+    await savepoints.fail(refused, externalError("x", "", "x"));
+    equal(await store.recordStatus(finished, late), false);
+    equal(await statuses(refused), ["INITIALIZING", "FAILED"]);
+    const [savepoint, complete] = await written();
+    equal(await store.recordStatus(stateOf({ status: "FINISHED", generation: asGeneration(9) }), complete), false);
+    equal(await statuses(savepoint), ["INITIALIZING", "IN_PROGRESS"], "that generation is not the newest");
+    equal(await store.recordStatus(finished, complete), true);
+    equal(await statuses(savepoint), ["FINISHED", "COMPLETED"]);
+    equal(await store.recordStatus(finished, complete), true, "its answer was lost");
   }),
   test("a savepoint that fails leaves no file behind, and one that is complete cannot fail any more", async (context) => {
     const platform = await context.freshPlatform();

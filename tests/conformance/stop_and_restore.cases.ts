@@ -1,7 +1,9 @@
 // Whole jobs that are stopped with a savepoint and go on from it, at any parallelism; and jobs of which a part fails.
 
 import { externalError } from "../../src/base/errors.ts";
+import { JOBS_PREFIX, SAVEPOINT_PREFIX, savepointKey } from "../../src/checkpoint/paths.ts";
 import type { Platform } from "../../src/platform/platform.ts";
+import type { StoreOp } from "../../src/platform/ports.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
 import type { GoldenSplits } from "../golden/connectors.ts";
@@ -43,6 +45,28 @@ const withoutSavepoints = (platform: Platform): Platform => ({
     list: (prefix) => platform.blobs.list(prefix),
   },
 });
+
+/** A store that takes no commit which the case names, as if the process had died before it. */
+const refusing = (platform: Platform, refused: (ops: readonly StoreOp[]) => boolean): Platform => ({
+  ...platform,
+  metadata: {
+    commit: async (guards, ops) => {
+      if (refused(ops)) throw externalError("store_unavailable", "test", "nothing was written");
+      return await platform.metadata.commit(guards, ops);
+    },
+    get: (key) => platform.metadata.get(key),
+    getCounter: (key) => platform.metadata.getCounter(key),
+    list: (prefix, options) => platform.metadata.list(prefix, options),
+  },
+});
+const says = (op: StoreOp, prefix: string, word: string): boolean =>
+  op.kind === "put" && op.key.startsWith(prefix) && new TextDecoder().decode(op.value).includes(word);
+const withoutEnd = (platform: Platform): Platform =>
+  refusing(platform, (ops) => ops.some((op) => says(op, JOBS_PREFIX, "FINISHED")));
+const withoutSavepointsComplete = (platform: Platform): Platform =>
+  refusing(platform, (ops) =>
+    ops.some((op) => says(op, SAVEPOINT_PREFIX, "COMPLETED") || says(op, SAVEPOINT_PREFIX, "FAILED")),
+  );
 
 async function stopAndGoOn(platform: Platform, before: number, after: number): Promise<string[]> {
   const first = await halfway(platform, before);
@@ -154,6 +178,42 @@ const stops: readonly Case[] = [
     equal(await savepointEnds(job, savepoint), "FAILED");
     equal(job.target.rowsOf("events_out"), await straight(await context.freshPlatform(), upTo(HALF)));
     await job.engine.close();
+  }),
+  test("a process that dies between the savepoint of a stop and the end of the job leaves both to the next", async (context) => {
+    const platform = await context.freshPlatform();
+    for (const drain of [false, true]) {
+      const first = await halfway(withoutEnd(platform), 2);
+      const { savepoint } = await first.engine.stop(first.id, drain);
+      await eventually(platform, "the file", () => platform.blobs.get(savepointKey(savepoint)));
+      await eventually(platform, "the end", async () => first.engine.job(first.id).status === "FINISHED" || undefined);
+      equal((await first.engine.savepoints.get(savepoint)).status, "IN_PROGRESS", "the end is not recorded");
+      await first.engine.close();
+      const output = first.target.rowsOf("events_out");
+      const next = gatedEngine(platform, { events }, openGate(Number.POSITIVE_INFINITY), first.target);
+      await next.engine.recover();
+      equal((await next.engine.ended(first.id)).status, "FINISHED");
+      equal(await savepointEnds(next, savepoint), "COMPLETED");
+      equal(first.target.rowsOf("events_out"), output, "nothing follows the savepoint");
+      if (!drain) {
+        const { record } = await next.engine.submit(jobOf(3, ["events"]), { savepoint });
+        equal((await next.engine.ended(record.jobId)).status, "FINISHED");
+        equal(first.target.rowsOf("events_out"), await straight(await context.freshPlatform(), events));
+      }
+      await next.engine.close();
+    }
+  }),
+  test("a process that takes a job over refuses the savepoints that the one before it had begun", async (context) => {
+    const platform = await context.freshPlatform();
+    const first = await halfway(withoutSavepointsComplete(platform), 2);
+    const { savepoint } = await first.engine.triggerSavepoint(first.id);
+    await eventually(platform, "the file", () => platform.blobs.get(savepointKey(savepoint)));
+    await first.engine.close();
+    const next = gatedEngine(platform, { events }, openGate(Number.POSITIVE_INFINITY), first.target);
+    await next.engine.recover();
+    equal((await next.engine.ended(first.id)).status, "FINISHED");
+    equal(await savepointEnds(next, savepoint), "FAILED");
+    equal((await next.engine.savepoints.get(savepoint)).error?.code, "savepoint_interrupted");
+    await next.engine.close();
   }),
   test("a savepoint goes into another store as a file, and starts the job there", async (context) => {
     const job = await halfway(await context.freshPlatform(), 3);

@@ -2,7 +2,7 @@
 // savepoint at another parallelism. He knows what the stores hold, as a user of the API does, and nothing else.
 
 import { decodeCbor } from "../../src/base/cbor.ts";
-import { jobKey, latestKey, savepointKey } from "../../src/checkpoint/paths.ts";
+import { jobKey, savepointKey } from "../../src/checkpoint/paths.ts";
 import { asJobId } from "../../src/base/ids.ts";
 import type { Cluster } from "./cluster.ts";
 import { drawScale, type JobSettings, type Scale, type Shape, specOf } from "./shapes.ts";
@@ -95,13 +95,12 @@ export class Scenario {
   #follow(status: unknown): void {
     const { world } = this.#cluster.host;
     if (status === "FAILED" || status === "CANCELED") this.#cluster.failure ??= `the job is ${String(status)}`;
+    const records = this.#stops.map((one) => this.#record(savepointKey(one)));
+    // A complete savepoint of a stop says that the job is over: he does not look whether it is.
+    const complete = records.findIndex((one) => one?.["status"] === "COMPLETED");
+    if (complete >= 0) return this.#goOn(this.#stops[complete] as string);
     if (status !== "FINISHED") return;
     this.#finishedAtMs ??= world.nowMs;
-    const records = this.#stops.map((one) => this.#record(savepointKey(one)));
-    // The job may have gone on after a stop, although its savepoint is complete: the one to go on from is its end.
-    const end = this.#record(latestKey(asJobId(this.#jobId)))?.["checkpoint"];
-    const last = records.findIndex((one) => one?.["status"] === "COMPLETED" && one["checkpoint"] === end);
-    if (last >= 0) return this.#goOn(this.#stops[last] as string);
     const open = records.some((one) => one?.["status"] === "IN_PROGRESS");
     const undecided = open && world.nowMs - this.#finishedAtMs < UNDECIDED_MS;
     if (!undecided) this.done = true;

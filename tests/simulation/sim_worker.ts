@@ -123,6 +123,9 @@ export class Link {
   orphaned(): void {
     this.cut();
     for (const task of this.#tasks.values()) void task.destroy();
+    // A coordinator that stood still hears of it when it goes on, whether it has tasks there or not.
+    if (!this.lost)
+      this.worker.parts.host.world.schedule(1, this.coordinator, () => this.giveUp("it has closed the link"));
   }
 
   #atCoordinator(message: FromWorker): void {

@@ -128,11 +128,11 @@ export class Driver {
 
   /** The claim is answered: from this checkpoint on, as these tasks wrote it. */
   claimed(generation = this.state.generation + 1, from: Partial<Omit<RestorePoint, "restores">> = {}): this {
-    const { ended = false, tasks } = from;
+    const { ended = false, stop, tasks } = from;
     const checkpoint = from.checkpoint ?? asCheckpointId(0);
     const restores =
       tasks === undefined ? distributeSplits(this.#layout, []) : distribute(this.#layout, checkpoint, tasks);
-    const restore = { checkpoint, ended, tasks, restores };
+    const restore = { checkpoint, ended, stop, tasks, restores };
     return this.on({ kind: "claimed", generation: asGeneration(generation), branch, restore });
   }
   /** The claim is answered with what this coordinator last saw published. */

@@ -69,6 +69,10 @@ class CoordinatorWorld {
   readonly #committed = new Map<string, number>();
   readonly #asked = new Set<string>();
   readonly #answered = new Map<string, string>();
+  /** Savepoints of stops that a manifest names, or one on its way. */
+  readonly #published = new Set<string>();
+  /** Savepoints of stops that have their file. */
+  readonly #written = new Set<string>();
   #faulty = true;
   #over = false;
 
@@ -87,7 +91,10 @@ class CoordinatorWorld {
     this.#faulty = false;
     for (let step = 0; step < FAIR_STEPS && !(this.#isOver && this.#pending.length === 0); step++) this.#move();
     must(this.#isOver, `the job does not end; it is ${this.#job.state.status}`);
-    for (const one of this.#asked) must(this.#answered.has(one), `nobody hears what became of ${one}`);
+    for (const one of this.#asked) {
+      const isLeft = this.#job.state.status === "SUSPENDED" && this.#published.has(one);
+      must(this.#answered.has(one) || isLeft, `nobody hears what became of ${one}`);
+    }
   }
 
   get #isOver(): boolean {
@@ -184,6 +191,11 @@ class CoordinatorWorld {
       case "refuse_savepoints":
         for (const one of effect.savepoints) this.#answer(one, "refused");
         return;
+      case "record_status":
+        if (effect.savepoint === undefined) return;
+        must(this.#written.has(effect.savepoint), "a savepoint is complete that has no file");
+        must(this.#isOver, "the savepoint of a stop is complete only with the end of its job");
+        return this.#answer(effect.savepoint, "complete");
       case "destroy_tasks": {
         for (const task of this.#tasks)
           if (effect.tasks.some((one) => taskKey(one) === task.place.key)) task.leaving = true;
@@ -242,7 +254,8 @@ class CoordinatorWorld {
   #isDurable = (checkpoint: number): boolean => this.#manifests.some((one) => one.checkpoint === checkpoint);
 
   #publish(effect: Extract<JobEffect, { kind: "publish" }>): void {
-    const { checkpoint, generation, ended, tasks } = effect;
+    const { checkpoint, generation, ended, stop, tasks } = effect;
+    if (stop !== undefined) this.#published.add(stop.savepoint);
     must(tasks.map(taskKey).join() === this.#places.map((one) => one.key).join(), "every task is in the manifest");
     const take = (): boolean => {
       if (generation !== this.#storedGeneration) return false;
@@ -275,7 +288,7 @@ class CoordinatorWorld {
     this.#over = this.#isOver;
   }
 
-  #export({ checkpoint, savepoints }: Extract<JobEffect, { kind: "export" }>): void {
+  #export({ checkpoint, savepoints, stop }: Extract<JobEffect, { kind: "export" }>): void {
     must(this.#isDurable(checkpoint), "a savepoint is made of a checkpoint that does not exist");
     for (const { key } of this.#places) {
       must((this.#committed.get(key) ?? 0) >= checkpoint, `a savepoint is made before ${key} has committed it`);
@@ -283,6 +296,10 @@ class CoordinatorWorld {
     this.#later(() => {
       const fails = this.#faulty && this.#prng.chance(0.2);
       for (const one of savepoints) this.#answer(one, fails ? "failed" : "complete");
+      const last = stop?.savepoint;
+      if (last !== undefined && !fails) this.#written.add(last);
+      // It may have been refused meanwhile, because the job was canceled.
+      else if (last !== undefined && !this.#answered.has(last)) this.#answer(last, "failed");
       this.#send({ kind: "exported", checkpoint, error: fails ? fault : undefined });
     });
   }

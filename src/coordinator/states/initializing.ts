@@ -65,7 +65,7 @@ function onClaimFailed(state: JobState, error: MillraceError, nowMs: number): St
 function onClaimed(state: JobState, event: Extract<JobEvent, { kind: "claimed" }>, nowMs: number): Step {
   const { generation, branch, restore } = event;
   const claimed: JobState = {
-    ...state,
+    ...withStop(state, restore),
     generation,
     claimed: true,
     branch,
@@ -73,6 +73,13 @@ function onClaimed(state: JobState, event: Extract<JobEvent, { kind: "claimed" }
   };
   if (state.cancelWanted) return beginCancelling(claimed);
   return then(decideInFlight(claimed, restore, nowMs), (next) => goOn(next, restore, nowMs));
+}
+
+/** A predecessor's stop goes on as if it had been asked of this coordinator. */
+function withStop(state: JobState, { checkpoint, stop, ended }: RestorePoint): JobState {
+  if (stop === undefined) return state;
+  const waiting = state.tasks.map((task) => task.place.key);
+  return { ...state, uncommitted: [...state.uncommitted, { checkpoint, savepoints: [], stop, ended, waiting }] };
 }
 
 /** The generation has been raised, so what the store has now of the checkpoint that was being published is final. */

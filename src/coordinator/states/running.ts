@@ -3,8 +3,9 @@
 // A stop is decided by its manifest. Before that exists, any failure calls it off: the savepoint is refused, suspended
 // tasks go on reading, and a drain, which cannot be undone, is followed by a restart from the checkpoint before it.
 // Once it exists, the job goes on from it or ends with it, whatever fails: its output is committed, where need be after
-// a restart, then the savepoint is written, then the job is finished. Where the savepoint cannot be written, a suspended
-// job goes on; a drained one, for which nothing is left to do, finishes without it.
+// a restart or by another coordinator, then the savepoint's file is written, then the job is recorded as finished and the
+// savepoint as complete, at once. Where the file cannot be written, a suspended job goes on; a drained one, for which
+// nothing is left to do, finishes without it.
 //
 // A stop that resumes takes the same way, and ends as SUSPENDED instead: the stored status stays, so that the job goes on
 // from the savepoint's checkpoint, here at another parallelism, or wherever it is claimed next.
@@ -104,16 +105,22 @@ function settle(state: JobState, nowMs: number): Step {
   return then(step, (next) => (end === undefined ? maybeTrigger(next, nowMs) : finish(next, end)));
 }
 
-function finish(state: JobState, checkpoint: CheckpointId, resumes = false): Step {
+/** @param stop what the job ends with, its savepoint's file written. */
+function finish(state: JobState, checkpoint: CheckpointId, stop?: Stop): Step {
   const { wantedSavepoints, wantedStop } = state;
   // Nothing follows: this checkpoint holds all that savepoints asked for since then could hold.
   const savepoints = wantedStop === undefined ? wantedSavepoints : [...wantedSavepoints, wantedStop.savepoint];
   const over = { wantedSavepoints: [], wantedStop: undefined, stopping: undefined, inFlight: undefined };
+  const resumes = stop?.resumes === true;
   const ended = moveTo(state, resumes ? "SUSPENDED" : "FINISHED");
   const { state: next, effects } = takeDown({ ...ended, ...over, resumable: resumes }, allRegions(state));
   const late: JobEffect[] = savepoints.length === 0 ? [] : [{ kind: "export", checkpoint, savepoints }];
-  const record: JobEffect[] = resumes ? [] : [{ kind: "record_status" }];
-  return [next, [...record, ...late, ...effects]];
+  return [next, [...recordOfEnd(stop), ...late, ...effects]];
+}
+
+function recordOfEnd(stop: Stop | undefined): JobEffect[] {
+  if (stop?.resumes === true) return [];
+  return [stop === undefined ? { kind: "record_status" } : { kind: "record_status", savepoint: stop.savepoint }];
 }
 
 function onStop(state: JobState, event: Extract<JobEvent, { kind: "stop" }>, nowMs: number): Step {
@@ -135,9 +142,10 @@ function onStop(state: JobState, event: Extract<JobEvent, { kind: "stop" }>, now
 function onExported(state: JobState, event: Extract<JobEvent, { kind: "exported" }>, nowMs: number): Step {
   const { stopping } = state;
   if (stopping?.checkpoint !== event.checkpoint) return [state, []];
-  if (event.error === undefined || stopping.ended) {
-    return finish(state, stopping.checkpoint, stopping.stop.resumes === true && !stopping.ended);
-  }
+  const { stop, ended, checkpoint } = stopping;
+  // A stop that resumes has a complete savepoint already; after the last checkpoint there is nothing to resume.
+  if (event.error === undefined) return finish(state, checkpoint, ended && stop.resumes === true ? undefined : stop);
+  if (ended) return finish(state, checkpoint);
   const next = { ...state, stopping: undefined };
   if (stopping.broken !== undefined) return beginFailing(next, stopping.broken, nowMs);
   return then([next, tellAbandoned(next, stopping.checkpoint)], (resumed) => maybeTrigger(resumed, nowMs));
