@@ -1,6 +1,7 @@
 // What the host can call. One line a kernel family; nothing else is exported.
 
 export { mr_init, mr_alloc, mr_free } from "./memory/allocator";
+export { mr_column_pack } from "./column/pack";
 export { mr_ndjson_decode } from "./ndjson/decode";
 export { mr_hash_bytes } from "./hash/key_hash";
 export { mr_time_attach, mr_time_bounds } from "./window/watermarks";

@@ -1,7 +1,8 @@
 // A RecordBatch as one contiguous, versioned buffer: what channels and checkpoint parts carry.
 //
-// Layout version 1, little-endian. Every section starts at a multiple of 8; the bytes between are zero, and so are
-// the bits of a bitmap beyond the last row, so one batch has one encoding.
+// Little-endian. Every section starts at a multiple of 8; the bytes between are zero, and so are the bits of a bitmap
+// beyond the last row, so one batch has one encoding. Layout version 2 is version 1 with packed columns: only where a
+// batch has some is it written.
 //
 //   OFFSET   SIZE   DESCRIPTION
 //   0        4      magic "MRBT"
@@ -13,9 +14,11 @@
 //   20       4      bytes of the schema section
 //   24       …      schema: per field u8 type, u8 nullable, u16 bytes of the name, the name in UTF-8
 //   then per column:
-//            8      u32 flags (bit 0 = validity present), u32 text bytes (0 where the column is not utf8)
+//            8      u32 flags (bit 0 = validity present, bit 1 = packed), u32 text bytes (utf8) or bytes a row
+//                   (packed: 0, 1, 2 or 4), else 0
 //            …      validity bitmap, where present
-//            …      i64, timestamp, f64: 8 bytes a row; bool: bitmap; utf8: rows + 1 i32 offsets, then the text
+//            …      i64, timestamp, f64: 8 bytes a row; bool: bitmap; utf8: rows + 1 i32 offsets, then the text;
+//                   packed i64 or timestamp: i64 least, then what each row is more than it, unsigned
 //   then, where present:
 //            …      weights, one i8 a row
 //
@@ -26,17 +29,24 @@
 import { assert } from "../base/assert.ts";
 import { align8, type Bytes, utf8 } from "../base/bytes.ts";
 import { COLUMNS_MAX } from "../base/limits.ts";
+import { PACKED_LEAST_BYTES, PackedColumn } from "./packed_column.ts";
 import { bitmapBytes, type Column, type RecordBatch } from "./record_batch.ts";
 import type { DataType, Schema } from "./schema.ts";
 
 export const WIRE_MAGIC = 0x5442524d; // "MRBT"
 export const WIRE_VERSION = 1;
+export const WIRE_VERSION_PACKED = 2;
 export const WIRE_HEADER_BYTES = 24;
 export const WIRE_COLUMN_HEADER_BYTES = 8;
 export const WIRE_FIELD_HEADER_BYTES = 4;
+export const WIRE_VALIDITY_FLAG = 1;
+export const WIRE_PACKED_FLAG = 2;
 
 /** A bitmap takes an eighth of a byte a row, and no column none: bounds what few bytes can claim. */
 export const WIRE_ROWS_MAX = 1 << 24;
+
+/** A packed column may take none at all, so that a batch with one may have no more rows than kernels make at a time. */
+export const WIRE_PACKED_ROWS_MAX = 1 << 13;
 
 /** Codes are part of the format: never renumber. */
 export const WIRE_TYPES: readonly DataType[] = ["i64", "f64", "bool", "utf8", "timestamp"];
@@ -47,8 +57,6 @@ export function encodeBatch(batch: RecordBatch): Bytes {
 
 /** One after the other in one buffer, so that a large part is not copied once more. */
 export function encodeBatches(batches: readonly RecordBatch[]): Bytes {
-  const made = encodingOf(batches);
-  if (made !== undefined) return made;
   const lengths = batches.map(encodedBytes);
   const out = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
   let at = 0;
@@ -58,57 +66,6 @@ export function encodeBatches(batches: readonly RecordBatch[]): Bytes {
     at += length;
   });
   return out;
-}
-
-/** Batches that were made inside their own encoding, with the bytes of it. */
-const encodings = new WeakMap<RecordBatch, Bytes>();
-
-/** The buffer that holds just these batches in this order; undefined where there is none. */
-function encodingOf(batches: readonly RecordBatch[]): Bytes | undefined {
-  const buffer = batches[0] === undefined ? undefined : encodings.get(batches[0])?.buffer;
-  let at = 0;
-  for (const batch of batches) {
-    const encoding = encodings.get(batch);
-    if (encoding === undefined || encoding.buffer !== buffer || encoding.byteOffset !== at) return undefined;
-    at += encoding.byteLength;
-  }
-  return buffer !== undefined && at === buffer.byteLength ? new Uint8Array(buffer) : undefined;
-}
-
-/** Whether a batch of these columns can be made by `batchesInPlace`. */
-export const hasFixedLayout = (schema: Schema): boolean =>
-  schema.every(({ type, nullable }) => !nullable && type !== "bool" && type !== "utf8");
-
-/**
- * Batches of up to `batchRows` rows each, `rowCount` in all, made inside the buffer that `encodeBatches` then answers
- * without copying. The caller writes the values.
- */
-export function batchesInPlace(schema: Schema, rowCount: number, batchRows: number): RecordBatch[] {
-  assert(hasFixedLayout(schema), "every column has the same bytes a row");
-  const headBytes = WIRE_HEADER_BYTES + align8(schemaBytes(schema));
-  const lengthOf = (rows: number): number => headBytes + schema.length * (WIRE_COLUMN_HEADER_BYTES + rows * 8);
-  const whole = Math.floor(rowCount / batchRows);
-  const rest = rowCount - whole * batchRows;
-  const buffer = new ArrayBuffer(whole * lengthOf(batchRows) + (rest === 0 ? 0 : lengthOf(rest)));
-  const batches: RecordBatch[] = [];
-  for (let at = 0, row = 0; row < rowCount; row += batchRows) {
-    const rows = Math.min(batchRows, rowCount - row);
-    const out = new Uint8Array(buffer, at, lengthOf(rows));
-    let valuesAt = at + headBytes;
-    const columns = schema.map(({ type }): Column => {
-      const from = valuesAt + WIRE_COLUMN_HEADER_BYTES;
-      valuesAt = from + rows * 8;
-      if (type === "f64") return { type, values: new Float64Array(buffer, from, rows), validity: undefined };
-      assert(type === "i64" || type === "timestamp", "the column has 8 bytes a row");
-      return { type, values: new BigInt64Array(buffer, from, rows), validity: undefined };
-    });
-    const batch: RecordBatch = { schema, rowCount: rows, columns, weights: undefined };
-    writeHead(out, new DataView(buffer, at, out.byteLength), batch);
-    encodings.set(batch, out);
-    batches.push(batch);
-    at += out.byteLength;
-  }
-  return batches;
 }
 
 function encodedBytes(batch: RecordBatch): number {
@@ -125,8 +82,9 @@ function encodedBytes(batch: RecordBatch): number {
 /** Header and schema into zeroed bytes; answers where the columns begin. */
 function writeHead(out: Bytes, view: DataView, batch: RecordBatch): number {
   const schema = encodeSchema(batch.schema);
+  const packed = batch.columns.some((column) => column instanceof PackedColumn);
   view.setUint32(0, WIRE_MAGIC, true);
-  view.setUint16(4, WIRE_VERSION, true);
+  view.setUint16(4, packed ? WIRE_VERSION_PACKED : WIRE_VERSION, true);
   view.setUint16(6, batch.weights === undefined ? 0 : 1, true);
   view.setUint32(8, out.byteLength, true);
   view.setUint32(12, batch.rowCount, true);
@@ -176,15 +134,29 @@ const textLength = (offsets: Int32Array, rows: number): number => (offsets[rows]
 function columnBytes(column: Column, rows: number): number {
   let length = WIRE_COLUMN_HEADER_BYTES;
   if (column.validity !== undefined) length += align8(bitmapBytes(rows));
+  if (column instanceof PackedColumn) return length + PACKED_LEAST_BYTES + align8(rows * column.width);
   if (column.type === "bool") return length + align8(bitmapBytes(rows));
   if (column.type === "utf8") return length + align8((rows + 1) * 4) + align8(textLength(column.offsets, rows));
   return length + rows * 8;
 }
 
 function writeColumn(out: Bytes, view: DataView, start: number, column: Column, rows: number): number {
-  view.setUint32(start, column.validity === undefined ? 0 : 1, true);
+  const packed = column instanceof PackedColumn;
+  view.setUint32(
+    start,
+    (column.validity === undefined ? 0 : WIRE_VALIDITY_FLAG) | (packed ? WIRE_PACKED_FLAG : 0),
+    true,
+  );
   let at = start + WIRE_COLUMN_HEADER_BYTES;
   if (column.validity !== undefined) at = writeBitmap(out, at, column.validity, rows);
+  if (packed) {
+    assert(column.rowCount === rows && rows <= WIRE_PACKED_ROWS_MAX, "a packed column has the batch's rows");
+    view.setUint32(start + 4, column.width, true);
+    view.setBigInt64(at, column.least, true);
+    at += PACKED_LEAST_BYTES;
+    out.set(column.packed, at);
+    return at + align8(column.packed.byteLength);
+  }
   if (column.type === "bool") return writeBitmap(out, at, column.bits, rows);
   if (column.type !== "utf8") {
     out.set(rawBytes(column.values, rows), at);

@@ -5,6 +5,7 @@
 import { align8, type Bytes } from "../base/bytes.ts";
 import { corruptionError, type MillraceError } from "../base/errors.ts";
 import { COLUMNS_MAX } from "../base/limits.ts";
+import { isPackedWidth, PACKED_LEAST_BYTES, PackedColumn } from "./packed_column.ts";
 import { bitmapBytes, type Column, type RecordBatch } from "./record_batch.ts";
 import { type DataType, type Field, field } from "./schema.ts";
 import {
@@ -12,9 +13,13 @@ import {
   WIRE_FIELD_HEADER_BYTES,
   WIRE_HEADER_BYTES,
   WIRE_MAGIC,
+  WIRE_PACKED_FLAG,
+  WIRE_PACKED_ROWS_MAX,
   WIRE_ROWS_MAX,
   WIRE_TYPES,
+  WIRE_VALIDITY_FLAG,
   WIRE_VERSION,
+  WIRE_VERSION_PACKED,
 } from "./wire.ts";
 
 /** Text is checked in pieces of this size, so that no long string is ever built. */
@@ -35,6 +40,7 @@ class BatchReader {
   readonly #where: string;
   #at = 0;
   #rows = 0;
+  #mayBePacked = false;
 
   constructor(bytes: Bytes, where: string) {
     this.#bytes = bytes;
@@ -52,7 +58,10 @@ class BatchReader {
     if (size < WIRE_HEADER_BYTES) throw this.#corrupt(`${size} bytes are fewer than its header`);
     if (view.getUint32(0, true) !== WIRE_MAGIC) throw this.#corrupt("it does not begin with MRBT");
     const version = view.getUint16(4, true);
-    if (version !== WIRE_VERSION) throw this.#corrupt(`layout version ${version} is not ${WIRE_VERSION}`);
+    if (version !== WIRE_VERSION && version !== WIRE_VERSION_PACKED) {
+      throw this.#corrupt(`layout version ${version} is neither ${WIRE_VERSION} nor ${WIRE_VERSION_PACKED}`);
+    }
+    this.#mayBePacked = version === WIRE_VERSION_PACKED;
     const flags = view.getUint16(6, true);
     if (flags > 1) throw this.#corrupt(`unknown flags ${flags}`);
     const length = view.getUint32(8, true);
@@ -117,11 +126,15 @@ class BatchReader {
     const header = this.#take(WIRE_COLUMN_HEADER_BYTES, "a column header") - this.#bytes.byteOffset;
     const flags = this.#view.getUint32(header, true);
     const textBytes = this.#view.getUint32(header + 4, true);
-    if (flags > 1) throw this.#corrupt(`unknown column flags ${flags}`);
-    if (type !== "utf8" && textBytes !== 0) throw this.#corrupt(`a ${type} column has text bytes`);
+    const packed = this.#mayBePacked && (flags & WIRE_PACKED_FLAG) !== 0;
+    if (flags > (packed ? WIRE_PACKED_FLAG | WIRE_VALIDITY_FLAG : WIRE_VALIDITY_FLAG)) {
+      throw this.#corrupt(`unknown column flags ${flags}`);
+    }
+    if (type !== "utf8" && !packed && textBytes !== 0) throw this.#corrupt(`a ${type} column has text bytes`);
     const rows = this.#rows;
     const buffer = this.#bytes.buffer;
-    const validity = flags === 1 ? this.#bitmap("a validity bitmap") : undefined;
+    const validity = (flags & WIRE_VALIDITY_FLAG) !== 0 ? this.#bitmap("a validity bitmap") : undefined;
+    if (packed) return this.#packed(type, textBytes, validity);
     switch (type) {
       case "i64":
       case "timestamp":
@@ -137,6 +150,19 @@ class BatchReader {
         return { type, offsets, bytes, validity };
       }
     }
+  }
+
+  #packed(type: DataType, width: number, validity: Bytes | undefined): Column {
+    if (type !== "i64" && type !== "timestamp") throw this.#corrupt(`a packed column of type ${type}`);
+    if (!isPackedWidth(width)) throw this.#corrupt(`a packed column of ${width} bytes a row`);
+    if (this.#rows > WIRE_PACKED_ROWS_MAX) {
+      throw this.#corrupt(`a packed column of ${this.#rows} rows, more than ${WIRE_PACKED_ROWS_MAX}`);
+    }
+    const leastAt = this.#take(PACKED_LEAST_BYTES, "the least of a packed column") - this.#bytes.byteOffset;
+    const least = this.#view.getBigInt64(leastAt, true);
+    const length = this.#rows * width;
+    const packed = new Uint8Array(this.#bytes.buffer, this.#take(length, "a packed column"), length);
+    return new PackedColumn(type, this.#rows, least, width, packed, validity);
   }
 
   #bitmap(what: string): Bytes {

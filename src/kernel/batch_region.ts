@@ -24,7 +24,7 @@ import {
   VIEW_BYTES,
   VIEW_INLINE_MAX,
 } from "../../kernels/abi.ts";
-import { columnOut, columnView, copyBits, type RowChoice } from "./column_out.ts";
+import { columnOut, columnView, copyBits, packedOut, type RowChoice } from "./column_out.ts";
 import type { KernelInstance } from "./instance.ts";
 
 export const typeCode: Readonly<Record<DataType, number>> = {
@@ -236,17 +236,20 @@ export class BatchRegion {
     };
   }
 
-  /** Copies the rows into a batch of this schema with as many rows, whose columns all take 8 bytes a row. */
-  copyInto(batch: RecordBatch): void {
-    const rows = this.rowCount;
-    assert(batch.rowCount === rows && !this.weighted, "the batch has room for these rows");
-    const memory = this.kernel.bytes();
-    batch.columns.forEach((column, index) => {
-      assert("values" in column, "the column takes 8 bytes a row");
-      const { buffer, byteOffset, byteLength } = column.values;
+  /**
+   * A standalone copy of all rows whose integers take as few bytes as they need, for state on its way into a checkpoint.
+   * The region's columns mean nothing afterwards.
+   */
+  packOut(): RecordBatch {
+    const rowCount = this.rowCount;
+    const rows = { start: 0, end: rowCount, indices: undefined };
+    const columns = this.schema.map(({ type }, index): Column => {
       const data = this.dataAddress(index);
-      new Uint8Array(buffer, byteOffset, byteLength).set(memory.subarray(data, data + rows * 8));
+      const validity = this.kernel.readU32(this.columnAddress(index) + COLUMN_VALIDITY);
+      if (type !== "i64" && type !== "timestamp") return columnOut(this.kernel, type, data, validity, rows);
+      return packedOut(this.kernel, type, data, validity, rowCount);
     });
+    return { schema: this.schema, rowCount, columns, weights: this.#weightsOut(rows) };
   }
 
   /** A standalone copy of the rows at `indices`, in that order. */

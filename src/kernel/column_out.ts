@@ -1,9 +1,10 @@
 // Copying columns out of WASM memory: a range of rows, or chosen ones.
 
+import { isPackedWidth, PackedColumn } from "../batch/packed_column.ts";
 import { bitmapBytes, type Column } from "../batch/record_batch.ts";
 import type { DataType } from "../batch/schema.ts";
 import type { Bytes } from "../base/bytes.ts";
-import { VIEW_BYTES, VIEW_INLINE_MAX } from "../../kernels/abi.ts";
+import { SCRATCH, VIEW_BYTES, VIEW_INLINE_MAX } from "../../kernels/abi.ts";
 import type { KernelInstance } from "./instance.ts";
 
 /** Rows `[start, end)`, or where there are indices, the rows at `indices[start]` to `indices[end - 1]`. */
@@ -56,6 +57,27 @@ export function columnView(
     case "utf8":
       return { type, ...textOut(kernel, data, { start: 0, end: rows, indices: undefined }), validity: present };
   }
+}
+
+interface PackKernel {
+  mr_column_pack(data: number, rows: number): number;
+}
+
+/** An integer column in as few bytes a row as will do. What is at `data` means nothing afterwards. */
+export function packedOut(
+  kernel: KernelInstance,
+  type: "i64" | "timestamp",
+  data: number,
+  validity: number,
+  rowCount: number,
+): Column {
+  const rows: RowChoice = { start: 0, end: rowCount, indices: undefined };
+  const width = rowCount === 0 ? 8 : (kernel.exports as unknown as PackKernel).mr_column_pack(data, rowCount);
+  if (!isPackedWidth(width)) return columnOut(kernel, type, data, validity, rows);
+  const present = validity === 0 ? undefined : bitsOut(kernel, validity, rows);
+  const least = kernel.view().getBigInt64(SCRATCH, true);
+  const packed = kernel.bytes().slice(data, data + rowCount * width);
+  return new PackedColumn(type, rowCount, least, width, packed, present);
 }
 
 function wordsOut<Words extends BigInt64Array<ArrayBuffer> | Float64Array<ArrayBuffer>>(

@@ -7,6 +7,7 @@ import { assert } from "../base/assert.ts";
 import type { OperatorUid } from "../base/ids.ts";
 import { corruptionError } from "../base/errors.ts";
 import type { PlainData } from "../base/plain.ts";
+import { largestOf } from "../batch/packed_column.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import { columnIndex, type Schema } from "../batch/schema.ts";
 import type { WindowState, WindowStateTable } from "../state/window_state.ts";
@@ -47,7 +48,7 @@ class WindowKeyedState implements KeyedState {
     for (const batch of batches) {
       const column = batch.columns[position];
       assert(column?.type === "timestamp", "state rows name their window");
-      const start = latestOf(column.values);
+      const start = largestOf(column);
       if (start !== undefined && (latest === undefined || start > latest)) latest = start;
     }
     return latest === undefined ? undefined : latest + BigInt(this.#table.livesMs);
@@ -84,19 +85,4 @@ class WindowKeyedState implements KeyedState {
   restore(batch: RecordBatch): void {
     this.#table.restore(batch);
   }
-}
-
-/** State rows have few different windows: a value that repeats is recognised by its words, without making a bigint of it. */
-function latestOf(values: BigInt64Array): bigint | undefined {
-  const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
-  let latest = values[0];
-  if (latest === undefined) return undefined;
-  let at = 0;
-  for (let row = 1; row < values.length; row++) {
-    if (words[row * 2] === words[at * 2] && words[row * 2 + 1] === words[at * 2 + 1]) continue;
-    at = row;
-    const value = values[row] as bigint;
-    if (value > latest) latest = value;
-  }
-  return latest;
 }

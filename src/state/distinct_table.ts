@@ -114,7 +114,7 @@ export class DistinctTable implements WindowStateTable {
     }
     const batches: RecordBatch[] = [];
     while (this.#kernels.mr_distinct_gather_next(this.address, region.address, region.capacity) !== 0) {
-      batches.push(region.copyOut());
+      batches.push(region.packOut());
     }
     return batches;
   }

@@ -166,7 +166,7 @@ export class JoinSide {
     }
     const batches: RecordBatch[] = [];
     while (this.#kernels.mr_join_gather_next(this.address, region.address, region.capacity) !== 0) {
-      const batch = region.copyOut();
+      const batch = region.packOut();
       batches.push(batch.weights?.includes(-1) ? batch : { ...batch, weights: undefined });
     }
     return batches;

@@ -150,7 +150,7 @@ export class RunningTable {
     }
     const next = whole ? kernels.mr_running_all_next : kernels.mr_running_gather_next;
     const batches: RecordBatch[] = [];
-    while (next(this.#table, region.address, region.capacity) !== 0) batches.push(region.copyOut());
+    while (next(this.#table, region.address, region.capacity) !== 0) batches.push(region.packOut());
     return batches;
   }
 

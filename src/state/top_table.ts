@@ -171,7 +171,7 @@ export class TopTable {
       if (!whole && this.#kernel.status !== STATUS_OK) return false;
       return next(this.#table, region.address, region.capacity) !== 0;
     };
-    while (hasNext()) batches.push(region.copyOut());
+    while (hasNext()) batches.push(region.packOut());
     if (this.#kernel.status !== STATUS_OK) throw this.#kernel.outOfMemory(`gathering rows (${this.#config.where})`);
     return batches;
   }

@@ -11,7 +11,6 @@ import { assert } from "../base/assert.ts";
 import type { MillraceError } from "../base/errors.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import { equalSchemas, type Schema } from "../batch/schema.ts";
-import { batchesInPlace, hasFixedLayout } from "../batch/wire.ts";
 import { BatchRegion, typeCode } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import { STATUS_OK, STATUS_OUT_OF_MEMORY, STATUS_TIMESTAMP_RANGE } from "../../kernels/abi.ts";
@@ -211,17 +210,13 @@ export class WindowTable implements WindowState, WindowStateTable {
     assert(this.#state === "open", "the table is open");
     assert(afterEpoch === -1 || afterEpoch >= this.#epochCompleted, "marks of completed epochs are gone");
     const region = this.#regionOfState();
-    let changed = 0;
     if (afterEpoch === -1) this.#kernels.mr_window_gather_all(this.#table);
-    else changed = this.#kernels.mr_window_gather_begin(this.#table, afterEpoch) >>> 0;
+    else this.#kernels.mr_window_gather_begin(this.#table, afterEpoch);
     if (this.#kernel.status !== STATUS_OK)
       throw this.#kernel.outOfMemory(`a list of the changed keys (${this.#where})`);
-    const batches = hasFixedLayout(this.stateSchema) ? batchesInPlace(this.stateSchema, changed, STATE_ROWS) : [];
-    for (let index = 0; ; index++) {
-      if (this.#kernels.mr_window_gather_next(this.#table, region.address, region.capacity) === 0) break;
-      const batch = batches[index];
-      if (batch === undefined) batches.push(region.copyOut());
-      else region.copyInto(batch);
+    const batches: RecordBatch[] = [];
+    while (this.#kernels.mr_window_gather_next(this.#table, region.address, region.capacity) !== 0) {
+      batches.push(region.packOut());
     }
     return batches;
   }

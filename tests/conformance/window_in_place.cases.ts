@@ -173,7 +173,7 @@ export const cases: readonly Case[] = [
     }
   }),
 
-  test("changes are gathered into the bytes that they are encoded in", (context) => {
+  test("changes take few bytes in a part, and come back from it", (context) => {
     for (const rowCount of [1, 4094, 4095, 10_000]) {
       const windows = fixture(context.kernels, config(over("count", "sum"), 1_000_000));
       for (let start = 0; start < rowCount; start += 4000) {
@@ -191,9 +191,12 @@ export const cases: readonly Case[] = [
         "rows",
       );
       const bytes = encodeBatches(batches);
-      equal(bytes, encodeBatches(copies), `${rowCount} rows`);
-      equal(decodePart(bytes, "here").flatMap(rowsOf), copies.flatMap(rowsOf), "decoded");
-      if (batches.length > 1) equal(encodeBatches(batches.slice(1)), encodeBatches(copies.slice(1)), "a part of them");
+      equal(decodePart(bytes, "here").flatMap(rowsOf), copies.flatMap(rowsOf), `${rowCount} rows`);
+      // A key of 2 bytes, a sum of 2, at most 1 of the key group; window and count are equal everywhere.
+      if (rowCount > 4000) ok(bytes.byteLength < rowCount * 6, `${bytes.byteLength} bytes for ${rowCount} rows`);
+      if (batches.length > 1) {
+        equal(decodePart(encodeBatches(batches.slice(1)), "here").flatMap(rowsOf), copies.slice(1).flatMap(rowsOf));
+      }
       equal(windows.table.gather(1), [], "nothing changed since");
       windows.free();
     }
