@@ -1,6 +1,7 @@
 // The gateway to an engine of the same process.
 
 import { present } from "../base/assert.ts";
+import { asMillraceError } from "../base/errors.ts";
 import { hexOf, utf8 } from "../base/bytes.ts";
 import type { JobId } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
@@ -29,6 +30,8 @@ export function engineGateway(engine: Engine): JobGateway {
   /** A job that is taken up at another parallelism has another spec. */
   const plans = new Map<JobId, { readonly spec: PlainData; readonly plan: JobPlan }>();
   const ended = new Map<JobId, TaskCounters | null>();
+  /** Of which it was told already that their counters cannot be read. */
+  const told = new Set<JobId>();
 
   const planOf = ({ record }: JobView): JobPlan => {
     const { jobId, spec } = record;
@@ -39,13 +42,25 @@ export function engineGateway(engine: Engine): JobGateway {
     return plan;
   };
   // Of a job that ended before this process began only its last checkpoint still knows the totals.
-  const countersOf = async (view: JobView): Promise<TaskCounters | null> => {
-    if (view.progress !== undefined) return view.progress.counters;
+  const countersOf = async (view: JobView): Promise<Counted> => {
+    if (view.progress !== undefined) return { counters: view.progress.counters, countersError: null };
     const { jobId } = view.record;
-    // A job whose last checkpoint cannot be read is listed without them.
-    const known = ended.get(jobId) ?? (await engine.storedCounters(jobId).catch(() => undefined)) ?? null;
-    if (view.checkpoints === undefined) ended.set(jobId, known);
-    return known;
+    const known = ended.get(jobId);
+    if (known !== undefined) return { counters: known, countersError: null };
+    try {
+      const counters = (await engine.storedCounters(jobId)) ?? null;
+      if (view.checkpoints === undefined) ended.set(jobId, counters);
+      told.delete(jobId);
+      return { counters, countersError: null };
+    } catch (thrown) {
+      // The job is listed all the same, and whoever asks again may get them.
+      const { code, message, where } = asMillraceError(thrown, `job ${jobId}`);
+      if (!told.has(jobId)) {
+        engine.platform.log.write("warning", `the counters cannot be read: ${message}`, { job: jobId, code, where });
+      }
+      told.add(jobId);
+      return { counters: null, countersError: { code, message, where } };
+    }
   };
   const factsOf = async (view: JobView): Promise<JobFacts> =>
     jobFacts(engine.platform, view, planOf(view), await countersOf(view));
@@ -89,7 +104,9 @@ function planOrNone({ name, spec }: JobRecord): JobPlan {
   }
 }
 
-function jobFacts(platform: Platform, view: JobView, plan: JobPlan, counters: TaskCounters | null): JobFacts {
+type Counted = Pick<JobFacts, "counters" | "countersError">;
+
+function jobFacts(platform: Platform, view: JobView, plan: JobPlan, counted: Counted): JobFacts {
   const { record, progress, checkpoints } = view;
   const { jobId, name, branch, spec, createdAtMs, changedAtMs, startedFrom } = record;
   return {
@@ -106,7 +123,7 @@ function jobFacts(platform: Platform, view: JobView, plan: JobPlan, counters: Ta
     maxParallelism: plan.maxParallelism,
     error: view.error === null ? null : { code: view.error.code, message: view.error.message, where: view.error.where },
     chains: chainFacts(platform, plan, progress),
-    counters,
+    ...counted,
     task: progress === undefined ? null : taskFacts(progress),
     checkpoints: checkpoints === undefined ? null : checkpointFacts(checkpoints),
   };

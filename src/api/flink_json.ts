@@ -136,6 +136,7 @@ export function jobDetails(job: JobFacts) {
       "restarts-total": job.restartsTotal,
       error: job.error,
       counters: job.counters,
+      "counters-error": job.countersError,
       task: job.task,
     },
   };

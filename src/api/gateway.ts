@@ -50,6 +50,8 @@ export interface JobFacts {
   /** What runs fused in one task. */
   readonly chains: readonly ChainFacts[];
   readonly counters: TaskCounters | null;
+  /** Why they cannot be told, where that is so. */
+  readonly countersError: StoredError | null;
   /** Null where this process has not run the job. */
   readonly task: TaskFacts | null;
   readonly checkpoints: CheckpointFacts | null;

@@ -5,7 +5,7 @@ import { asMillraceError, corruptionError, type MillraceError } from "../base/er
 import type { Bytes } from "../base/bytes.ts";
 import { asBranchId, asJobId, type BranchId, type JobId } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
-import { JOBS_PREFIX } from "../checkpoint/paths.ts";
+import { jobKey, JOBS_PREFIX } from "../checkpoint/paths.ts";
 import type { MetadataStore } from "../platform/ports.ts";
 import type { JobStatus } from "./job_state.ts";
 
@@ -35,8 +35,7 @@ export const encodeJobRecord = (record: JobRecord): Bytes => encodeCbor(record);
 
 export function decodeJobRecord(bytes: Uint8Array, where: string): JobRecord {
   const found = decodeCbor(bytes, where) as Partial<JobRecord> | null;
-  const { format, jobId, status, branch } = found ?? {};
-  if (format !== 1 || typeof jobId !== "string" || typeof status !== "string" || typeof branch !== "string") {
+  if (found === null || found.format !== 1 || !isWhole(found)) {
     throw corruptionError(
       "job_record_corrupt",
       where,
@@ -46,11 +45,26 @@ export function decodeJobRecord(bytes: Uint8Array, where: string): JobRecord {
   return found as JobRecord;
 }
 
+function isWhole({ jobId, name, spec, status, branch, error, ...rest }: Partial<JobRecord>): boolean {
+  const texts = [jobId, name, status, branch];
+  const numbers = [rest.createdAtMs, rest.changedAtMs, rest.restartsTotal];
+  return (
+    texts.every((one) => typeof one === "string") &&
+    numbers.every((one) => typeof one === "number") &&
+    typeof spec === "object" &&
+    spec !== null &&
+    (error === null || typeof error?.message === "string")
+  );
+}
+
 /** A record that this version of Millrace cannot read: it is listed and left alone, and keeps no other job waiting. */
 export interface BrokenJob {
   readonly jobId: string;
   readonly error: MillraceError;
 }
+
+const misplaced = (key: string, jobId: string): MillraceError =>
+  corruptionError("job_record_corrupt", key, `the stored record is that of another job, ${jobId}`);
 
 /** How such a job is shown: nothing is known of it but its id and what is wrong with its record. */
 export const brokenRecord = ({ jobId, error }: BrokenJob): JobRecord => ({
@@ -75,7 +89,9 @@ export async function listJobRecords(
   const broken: BrokenJob[] = [];
   for (const { key, value } of await metadata.list(JOBS_PREFIX)) {
     try {
-      records.push(decodeJobRecord(value, key));
+      const record = decodeJobRecord(value, key);
+      if (jobKey(record.jobId) !== key) throw misplaced(key, record.jobId);
+      records.push(record);
     } catch (thrown) {
       broken.push({ jobId: key.slice(JOBS_PREFIX.length), error: asMillraceError(thrown, key) });
     }

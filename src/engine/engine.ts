@@ -128,23 +128,22 @@ export class Engine {
     await attempt("", collectOrphanedImports(this.platform));
   }
 
+  /** A job that cannot be taken up is shown with the reason, and keeps no other waiting. */
   #resume(record: JobRecord): void {
-    let plan: JobPlan;
     try {
-      plan = this.#plan(record.spec as unknown as JobSpec);
+      const plan = this.#plan(record.spec as unknown as JobSpec);
       for (const node of plan.nodes) {
         if (node.kind === "process") this.#functions.get(node.functionName, `operator ${node.uid}`);
       }
+      const live = this.#launch(record, plan);
+      // Whoever asked for it was answered; only the end was not recorded yet.
+      if (record.status === "CANCELLING") live.runner.dispatch({ kind: "cancel" });
     } catch (thrown) {
-      // Nothing is stored: a deployment that can run the job will take it up. The other jobs run meanwhile.
-      const error = asMillraceError(thrown, `job ${record.jobId}`);
-      this.platform.log.write("error", `the job cannot be taken up: ${error.message}`, { job: record.jobId });
-      this.#ended.set(record.jobId, { ...record, status: "FAILED", error: error.toJSON() });
-      return;
+      // Nothing is stored: a deployment that can run the job will take it up.
+      const { code, message, where } = asMillraceError(thrown, `job ${record.jobId}`);
+      this.platform.log.write("error", `the job cannot be taken up: ${message}`, { job: record.jobId, code, where });
+      this.#ended.set(record.jobId, { ...record, status: "FAILED", error: { code, message, where } });
     }
-    const live = this.#launch(record, plan);
-    // Whoever asked for it was answered; only the end was not recorded yet.
-    if (record.status === "CANCELLING") live.runner.dispatch({ kind: "cancel" });
   }
 
   /** Starts a job from a spec of unknown shape; throws `spec_invalid` with every problem. */

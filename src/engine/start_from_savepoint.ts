@@ -177,10 +177,11 @@ function rowsWithin(batch: RecordBatch, range: KeyGroupRange): RecordBatch[] {
 }
 
 /** Collects what was stored for jobs that never came to exist: their submission failed, or its process ended. */
-export async function collectOrphanedImports({ metadata, blobs, clock }: Platform): Promise<void> {
+export async function collectOrphanedImports({ metadata, blobs, clock, log }: Platform): Promise<void> {
   for (const { key, value } of await metadata.list(IMPORT_PREFIX)) {
-    const { atMs } = decodeCbor(value, key) as { readonly atMs?: unknown };
-    if (typeof atMs !== "number" || clock.nowMs() - atMs < IMPORT_MAX_MS) continue;
+    const atMs = importedAtMs(value);
+    if (atMs === undefined) log.write("warning", "a record of copied state cannot be read; it stays", { where: key });
+    if (atMs === undefined || clock.nowMs() - atMs < IMPORT_MAX_MS) continue;
     const jobId = asJobId(key.slice(IMPORT_PREFIX.length));
     // From here on the job can not be recorded any more: that would need the record as it was.
     const given = encodeCbor({ atMs, givenUp: true });
@@ -192,5 +193,14 @@ export async function collectOrphanedImports({ metadata, blobs, clock }: Platfor
     if (outcome.kind === "refused") continue;
     await blobs.delete(await blobs.list(partPrefix(jobId)));
     await metadata.commit([{ kind: "equals", key, value: given }], [{ kind: "delete", key }]);
+  }
+}
+
+function importedAtMs(value: Uint8Array): number | undefined {
+  try {
+    const { atMs } = decodeCbor(value, IMPORT_PREFIX) as { readonly atMs?: unknown };
+    return typeof atMs === "number" ? atMs : undefined;
+  } catch {
+    return undefined; // its caller says so
   }
 }

@@ -3,6 +3,9 @@
 import { sinkInput } from "../../src/graph/plan.ts";
 import { externalError } from "../../src/base/errors.ts";
 import { generationKey } from "../../src/checkpoint/paths.ts";
+import { encodeCbor } from "../../src/base/cbor.ts";
+import { FencedMetadata, LEADER_LEASE } from "../../src/cluster/leader_record.ts";
+import { leaseEpochKey } from "../../src/platform/lease_table.ts";
 import { asJobId } from "../../src/base/ids.ts";
 import { encodeJobRecord } from "../../src/coordinator/job_record.ts";
 import { engineGateway } from "../../src/api/engine_gateway.ts";
@@ -14,7 +17,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { BlobStore, CommitOutcome, MetadataStore, StoreOp } from "../../src/platform/ports.ts";
 import { type Case, test } from "../case.ts";
-import { equal, ok } from "../expect.ts";
+import { equal, ok, rejects } from "../expect.ts";
 import { eventually } from "../support/api_fixture.ts";
 
 const endless = {
@@ -45,7 +48,11 @@ const statusIn = (ops: readonly StoreOp[], status: string): boolean =>
 const claims = (ops: readonly StoreOp[]): boolean => ops.some((op) => op.kind === "put_counter");
 
 /** The platform with a store whose commits fail when the case says so: before they took effect, or after. */
-function flaky(platform: Platform, failing: (ops: readonly StoreOp[]) => Failure): Platform {
+function flaky(
+  platform: Platform,
+  failing: (ops: readonly StoreOp[]) => Failure,
+  get: MetadataStore["get"] = (key) => platform.metadata.get(key),
+): Platform {
   const real = platform.metadata;
   const metadata: MetadataStore = {
     commit: async (guards, ops): Promise<CommitOutcome> => {
@@ -55,7 +62,7 @@ function flaky(platform: Platform, failing: (ops: readonly StoreOp[]) => Failure
       if (failure === "after") throw externalError("store_unavailable", "test", "the answer was lost");
       return outcome;
     },
-    get: (key) => real.get(key),
+    get,
     getCounter: (key) => real.getCounter(key),
     list: (prefix, options) => real.list(prefix, options),
   };
@@ -131,14 +138,17 @@ export const cases: readonly Case[] = [
     const put = (key: string, value: Uint8Array) => platform.metadata.commit([], [{ kind: "put", key, value }]);
     await put("jobs/aa", new Uint8Array([1, 2, 3]));
     await put("jobs/bb", encodeJobRecord({ ...record, jobId: asJobId("bb"), spec: { millrace: 9 } }));
+    await put("jobs/cc", encodeJobRecord(record));
+    await put("jobs/dd", encodeCbor({ format: 1, jobId: "dd", status: "RUNNING", branch: "b" }));
+    await put("jobs/ee", encodeJobRecord({ ...record, jobId: asJobId("ee"), spec: { ...endless, operators: "none" } }));
+    await put("savepoint/ff", new Uint8Array([1, 2, 3]));
+    await put("import/gg", new Uint8Array([255]));
+    const damaged = ["aa", "bb", "cc", "dd", "ee"];
     await listed(platform, (jobs) => {
-      const known = ["aa", "bb"].flatMap((id) => jobs.filter((job) => job.jobId === id));
+      const known = damaged.flatMap((id) => jobs.filter((job) => job.jobId === id));
       equal(
         known.map((job) => [job.jobId, job.status === "FAILED"]),
-        [
-          ["aa", true],
-          ["bb", true],
-        ],
+        damaged.map((id) => [id, true]),
       );
       ok(
         known.every((job) => job.error !== null),
@@ -149,6 +159,79 @@ export const cases: readonly Case[] = [
         "the other one goes on",
       );
     });
+  }),
+  test("a leader that has lost its lease before it takes up the jobs claims none, refuses nothing and takes no job in", async (context) => {
+    const platform = await context.freshPlatform();
+    const { metadata } = platform;
+    const engine = engineOn(platform);
+    const { record } = await engine.submit(endless);
+    await reaches(engine, record.jobId, "RUNNING");
+    const over = await engine.submit(endless);
+    engine.cancel(over.record.jobId);
+    equal((await engine.ended(over.record.jobId)).status, "CANCELED");
+    await eventually(platform, "its end", async () => {
+      return engine.job(over.record.jobId).record.status === "CANCELED" || undefined;
+    });
+    const { savepoint } = await engine.savepoints.begin(over.record.jobId, "endless");
+    await engine.close();
+    const epoch = { kind: "put_counter", key: leaseEpochKey(LEADER_LEASE), value: 2 } as const;
+    await metadata.commit([], [epoch]);
+    const stored = async () => [
+      await metadata.list("jobs/"),
+      await metadata.list("savepoint/"),
+      await metadata.getCounter(generationKey(asJobId(record.jobId))),
+    ];
+    const before = await stored();
+    let refused = 0;
+    const late = engineOn({ ...platform, metadata: new FencedMetadata(metadata, 1, () => refused++) });
+    await late.recover();
+    await eventually(platform, "the refusals", async () => refused >= 2 || undefined);
+    await rejects(() => late.submit(endless), "lease_lost");
+    await late.close();
+    equal(await stored(), before);
+    const leader = engineOn({ ...platform, metadata: new FencedMetadata(metadata, 2, () => refused++) });
+    await leader.recover();
+    await reaches(leader, record.jobId, "RUNNING");
+    equal((await leader.savepoints.get(savepoint)).error?.code, "savepoint_interrupted");
+    await leader.close();
+  }),
+  test("counters that cannot be read are not hidden: the job is listed with the reason, and with them once they can be", async (context) => {
+    const platform = await context.freshPlatform();
+    const engine = engineOn(platform);
+    const { record } = await engine.submit(endless);
+    await eventually(platform, "a checkpoint", async () => {
+      return (engine.job(record.jobId).checkpoints?.completedCount ?? 0) > 0 || undefined;
+    });
+    engine.cancel(record.jobId);
+    await eventually(platform, "its end", async () => {
+      return engine.job(record.jobId).record.status === "CANCELED" || undefined;
+    });
+    await engine.close();
+    let isDown = true;
+    const warnings: string[] = [];
+    const get: MetadataStore["get"] = async (key) => {
+      if (isDown && key.endsWith("/latest")) throw externalError("store_unavailable", key, "no read today");
+      return await platform.metadata.get(key);
+    };
+    const next = engineOn({
+      ...flaky(platform, () => undefined, get),
+      log: { write: (level, message) => warnings.push(`${level}: ${message}`) },
+    });
+    await next.recover();
+    const gateway = engineGateway(next);
+    for (let times = 0; times < 2; times++) {
+      const { counters, countersError } = await gateway.job(record.jobId);
+      equal([counters, countersError?.code], [null, "store_unavailable"]);
+    }
+    equal(
+      warnings.filter((one) => one.startsWith("warning: the counters cannot be read")).length,
+      1,
+      "it is told once",
+    );
+    isDown = false;
+    const { counters, countersError } = await gateway.job(record.jobId);
+    equal([typeof counters?.rowsIn, countersError], ["number", null]);
+    await next.close();
   }),
   test("a store that cannot say what lies in it keeps no checkpoint from completing", async (context) => {
     const platform = await context.freshPlatform();
