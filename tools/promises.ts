@@ -93,6 +93,18 @@ export const promises: readonly Promised[] = [
     onlyProduction: NOTHING,
   },
   {
+    id: "2.4",
+    promise: "Whatever process dies, the job goes on within seconds, and its output is exact.",
+    bar: "200 `kill -9` of workers and 100 of the leader (three coordinators, real processes, a libSQL server, state in a shared directory; a checkpoint every 500 ms, a lease of 1 s, 100 MB of keyed state): no row lost, doubled or wrong; from the kill to the first output of a checkpoint that came after it, 99 of 100 within 2 s for workers and 4 s for the leader",
+    onlyProduction: "hosts that are lost with their disks; networks that lose packets",
+  },
+  {
+    id: "2.5",
+    promise: "A process that stood still and goes on as if nothing had happened changes nothing.",
+    bar: "100 processes stopped for three leases and continued, half of them leaders: each stopped by its own expired lease or refused by the store, each with a line in its log, no row lost, doubled or wrong",
+    onlyProduction: "virtual machines that are moved while they run",
+  },
+  {
     id: "2.6",
     promise:
       "A job over two tasks a chain uses two cores nearly as well as two jobs do, and rows pass between tasks fast.",

@@ -10,6 +10,7 @@ export const encodePart = (batches: readonly RecordBatch[]): Bytes => encodeBatc
 
 const LENGTH_AT = 8;
 
+/** The batches are views of `bytes`, which must not change afterwards. */
 export function decodePart(bytes: Uint8Array, where: string): RecordBatch[] {
   const batches: RecordBatch[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -19,7 +20,7 @@ export function decodePart(bytes: Uint8Array, where: string): RecordBatch[] {
     if (length === 0 || length > bytes.byteLength - at) {
       throw corruptionError("part_corrupt", where, `the batch at byte ${at} of a state part is truncated`);
     }
-    batches.push(decodeBatch(bytes.slice(at, at + length), where));
+    batches.push(decodeBatch(bytes.subarray(at, at + length), where));
     at += length;
   }
   return batches;

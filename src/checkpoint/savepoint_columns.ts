@@ -32,28 +32,28 @@ export interface KeyGroupRows {
   readonly batch: RecordBatch;
 }
 
-/** Cuts batches whose first column is the ascending key group; every key group comes out once. */
-export function splitByKeyGroup(batches: readonly RecordBatch[]): KeyGroupRows[] {
-  const groups: { keyGroup: number; pieces: RecordBatch[] }[] = [];
+/** Cuts batches whose first column is the ascending key group; every key group comes out once, when it is asked for. */
+export function* splitByKeyGroup(batches: readonly RecordBatch[]): Generator<KeyGroupRows> {
+  let keyGroup = -1;
+  let pieces: RecordBatch[] = [];
   for (const batch of batches) {
     const column = batch.columns[0];
     assert(column?.type === "i64", "the first column of state rows is the key group");
-    let start = 0;
-    while (start < batch.rowCount) {
-      const keyGroup = Number(column.values[start]);
+    for (let start = 0; start < batch.rowCount; ) {
+      const found = Number(column.values[start]);
       let end = start + 1;
-      while (end < batch.rowCount && Number(column.values[end]) === keyGroup) end++;
-      const piece = takeRows(batch, rangeOf(start, end));
-      const last = groups.at(-1);
-      if (last?.keyGroup === keyGroup) last.pieces.push(piece);
-      else {
-        assert(last === undefined || last.keyGroup < keyGroup, "state rows are ordered by key group");
-        groups.push({ keyGroup, pieces: [piece] });
+      while (end < batch.rowCount && Number(column.values[end]) === found) end++;
+      assert(found >= keyGroup, "state rows are ordered by key group");
+      if (found > keyGroup && pieces.length > 0) {
+        yield { keyGroup, batch: joinBatches(pieces) };
+        pieces = [];
       }
+      keyGroup = found;
+      pieces.push(takeRows(batch, rangeOf(start, end)));
       start = end;
     }
   }
-  return groups.map(({ keyGroup, pieces }) => ({ keyGroup, batch: joinBatches(pieces) }));
+  if (pieces.length > 0) yield { keyGroup, batch: joinBatches(pieces) };
 }
 
 function rangeOf(start: number, end: number): Int32Array {

@@ -60,7 +60,8 @@ function sha256(digest: Digest, bytes: Uint8Array): Bytes {
   return stream.finish();
 }
 
-export function writeSavepoint(savepoint: Savepoint, digest: Digest): Bytes {
+/** In steps of one key group, between which whoever writes a large one can do other work. */
+export function* savepointSteps(savepoint: Savepoint, digest: Digest): Generator<undefined, Bytes> {
   const writer = new SequenceWriter(digest);
   writer.add({ kind: "header", magic: SAVEPOINT_MAGIC, format: SAVEPOINT_FORMAT, ...savepoint.header });
   for (const { uid, splits } of savepoint.sources) writer.add({ kind: "source", uid, splits });
@@ -70,9 +71,18 @@ export function writeSavepoint(savepoint: Savepoint, digest: Digest): Bytes {
     for (const group of splitByKeyGroup(batches)) {
       const columns = columnsOf(group.batch);
       writer.add({ kind: "key_group", keyGroup: group.keyGroup, rows: group.batch.rowCount, columns });
+      yield;
     }
   }
   return writer.finish();
+}
+
+export function writeSavepoint(savepoint: Savepoint, digest: Digest): Bytes {
+  const steps = savepointSteps(savepoint, digest);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
 }
 
 /** Throws `savepoint_corrupt`, naming `where` and the byte, for anything but a whole and true savepoint file. */

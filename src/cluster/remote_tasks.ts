@@ -139,11 +139,13 @@ export class RemoteTasks implements TaskHost {
       const subtasks = [...new Set([...waiting.tasks.values()].map((one) => one.name.task.subtask))];
       if (freeSlots(this.#places) < subtasks.length && waitedMs < times.settleMs) continue;
       this.#waiting.delete(run);
-      this.#place(waiting, subtasks);
+      const workers = this.#place(waiting, subtasks);
+      this.#options.log.write("info", "tasks are placed", { run, workers, waitedMs: Math.round(waitedMs) });
     }
   }
 
-  #place({ tasks }: Waiting, subtasks: readonly number[]): void {
+  /** The workers that run them now. */
+  #place({ tasks }: Waiting, subtasks: readonly number[]): readonly string[] {
     const { log } = this.#options;
     const workers = this.#places;
     const free = freeSlots(workers);
@@ -159,6 +161,7 @@ export class RemoteTasks implements TaskHost {
       }
       task.placed(own, elsewhere);
     }
+    return [...new Set(placed.values())];
   }
 
   async #watch(): Promise<void> {

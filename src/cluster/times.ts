@@ -1,5 +1,7 @@
 // How long the processes of a deployment wait for one another.
 
+import { userError } from "../base/errors.ts";
+
 export interface ClusterTimes {
   /** How often each side of a link says that it lives. */
   readonly beatMs: number;
@@ -26,3 +28,19 @@ export const defaultClusterTimes: ClusterTimes = {
   retryMs: 100,
   destroyMs: 10_000,
 };
+
+/** One beat may be late, and one may be lost, before a process is given up that lives. */
+const BEATS_IN_SILENCE_MIN = 3;
+
+/** The defaults with what was given; throws `times_contradictory` where no process could stay alive under them. */
+export function clusterTimes(given: Partial<ClusterTimes> = {}): ClusterTimes {
+  const times = { ...defaultClusterTimes, ...given };
+  const { beatMs, silenceMs } = times;
+  if (silenceMs >= BEATS_IN_SILENCE_MIN * beatMs) return times;
+  throw userError(
+    "times_contradictory",
+    "cluster times",
+    `processes say every ${beatMs} ms that they live and are given up after ${silenceMs} ms of silence; ` +
+      `at least ${BEATS_IN_SILENCE_MIN * beatMs} ms of silence would be right, or a shorter beat`,
+  );
+}

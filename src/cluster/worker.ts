@@ -73,6 +73,7 @@ export class Worker {
       onLost: (runs, peer, why) => this.#tasks.peerLost(runs, peer, why),
     });
     this.#tasks = new WorkerTasks({
+      log,
       data: this.#data,
       ground: () => this.#openGround(),
       send: (one) => this.#send(one),
@@ -173,6 +174,8 @@ export class Worker {
         this.#link = link;
         this.#leader = leader;
         log.write("info", "follows a leader", { worker: this.id, leader, epoch: message.epoch });
+        // Before the first task wants it; where it fails, that task says so.
+        void this.#openGround().catch(() => undefined);
       } else if (message !== undefined && welcomed) this.#take(message);
     });
     const hello: FromWorker = { kind: "hello", version: CLUSTER_PROTOCOL_VERSION, worker: this.id, address, slots };

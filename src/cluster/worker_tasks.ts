@@ -1,12 +1,13 @@
 // The tasks that a worker runs in its event loop, and what it says of them.
 
-import { asMillraceError, externalError } from "../base/errors.ts";
+import { asMillraceError, externalError, type MillraceError } from "../base/errors.ts";
 import { asGeneration } from "../base/ids.ts";
 import { connectorsOf } from "../engine/connector_factory.ts";
 import { stillborn } from "../engine/task_host.ts";
 import type { JobPlan } from "../graph/plan.ts";
 import { planJob } from "../graph/plan_job.ts";
 import type { JobSpec } from "../job/job_spec.ts";
+import type { LogSink } from "../platform/ports.ts";
 import { type FromTask, taskKey, type ToTask } from "../protocol/messages.ts";
 import { LocalChannels } from "../task/exchange/local_channels.ts";
 import { Task } from "../task/task.ts";
@@ -20,6 +21,7 @@ type Deploy = Extract<FromLeader, { kind: "deploy" }>;
 type Running = Pick<Task, "deliver" | "destroy"> & { progress(): ReturnType<Task["progress"]> | undefined };
 
 export interface WorkerTasksOptions {
+  readonly log: LogSink;
   readonly data: DataPlane;
   readonly ground: () => Promise<WorkerGround>;
   readonly send: (message: FromWorker) => void;
@@ -92,9 +94,16 @@ export class WorkerTasks {
 
   /** Whoever hears that something is done finds its counts: the message may end the job. */
   #say(of: TaskName, message: FromTask): void {
+    if (message.kind === "failed") this.#logFailure(of, message.error);
     const progress = this.#hosted.get(nameKey(of))?.running?.progress();
     if (progress !== undefined) this.#options.send({ kind: "progress", of, progress: plainProgress(progress) });
     this.#options.send({ kind: "task", of, message: plainMessage(message) });
+  }
+
+  /** The leader that would tell of it may be none any more. */
+  #logFailure({ jobId: job, generation, task }: TaskName, { code, where, message }: MillraceError): void {
+    const facts = { job, generation, task: taskKey(task), code, where };
+    this.#options.log.write("warning", `a task has failed: ${message}`, facts);
   }
 
   deliver(of: TaskName, message: ToTask): void {

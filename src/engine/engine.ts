@@ -95,6 +95,7 @@ export class Engine {
   /** Picks up every job that the stores know: call once, before anything is submitted. */
   async recover(): Promise<void> {
     const { records, broken } = await listJobRecords(this.platform.metadata);
+    if (this.#closed) return;
     for (const one of broken) {
       const { code, message, where } = one.error;
       this.platform.log.write("error", `a job cannot be read: ${message}`, { job: one.jobId, code, where });
@@ -292,7 +293,7 @@ export class Engine {
     return manifest?.tasks.reduce((sum, one) => addCounters(sum, one.counters), zeroCounters);
   }
 
-  /** Stops working without ending any job: each goes on from its last checkpoint at the next start. */
+  /** Stops working without ending any job: each goes on from its last checkpoint at the next start. It starts none after. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const { suspension } of this.#live.values()) suspension?.fail(closing());
@@ -334,7 +335,9 @@ export class Engine {
       ),
     };
     this.#live.set(record.jobId, live);
-    live.runner.dispatch({ kind: "start" });
+    // What was stored before the engine was closed is for the next one to run.
+    if (this.#closed) void live.runner.halt();
+    else live.runner.dispatch({ kind: "start" });
     return live;
   }
 

@@ -9,7 +9,7 @@ import { decodeCbor, encodeCbor } from "../base/cbor.ts";
 import { asMillraceError, corruptionError, externalError, type MillraceError, userError } from "../base/errors.ts";
 import { type Bytes, hexOf } from "../base/bytes.ts";
 import { SAVEPOINT_PREFIX, savepointKey } from "../checkpoint/paths.ts";
-import { readSavepoint, writeSavepoint } from "../checkpoint/savepoint_file.ts";
+import { readSavepoint, savepointSteps } from "../checkpoint/savepoint_file.ts";
 import type { Savepoint, SavepointState } from "../checkpoint/savepoint.ts";
 import type { Manifest } from "../checkpoint/manifest.ts";
 import { sumCounters, wholeSources, wholeState } from "../coordinator/distribution.ts";
@@ -110,7 +110,7 @@ export class SavepointStore {
     const { maxParallelism } = plan;
     const names = { savepoint, jobId, jobName: record.jobName, branch, checkpoint, createdAtMs: takenAtMs };
     const header = { ...names, maxParallelism, inputEnded: ended, counters };
-    const bytes = writeSavepoint({ header, sources: wholeSources(tasks), states }, platform.digest);
+    const bytes = await this.#written({ header, sources: wholeSources(tasks), states });
     await platform.blobs.put(savepointKey(savepoint), bytes);
     return changeOf(savepoint, before, { ...record, status: "COMPLETED", checkpoint, byteLength: bytes.byteLength });
   }
@@ -120,6 +120,16 @@ export class SavepointStore {
     const outcome = await this.#platform.metadata.commit([complete.guard], [complete.op]);
     if (outcome.kind === "committed" || (await isDone(this.#platform, complete))) return;
     throw decidedAlready(await this.get(savepoint));
+  }
+
+  /** A process that leads a deployment must not stand still for it: its lease would run out. */
+  async #written(savepoint: Savepoint): Promise<Bytes> {
+    const steps = savepointSteps(savepoint, this.#platform.digest);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+      await this.#platform.yield.yield();
+    }
   }
 
   /** Takes an uploaded file in under an id of its own, after reading all of it. */

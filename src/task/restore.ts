@@ -1,5 +1,6 @@
 // Bringing state back from parts, into a live table or into a temporary one that merges parts.
 
+import type { Bytes } from "../base/bytes.ts";
 import { corruptionError, type MillraceError } from "../base/errors.ts";
 import type { OperatorUid } from "../base/ids.ts";
 import { decodePart } from "../checkpoint/part_batches.ts";
@@ -13,23 +14,43 @@ import { BatchRegion } from "../kernel/batch_region.ts";
 import { KernelInstance } from "../kernel/instance.ts";
 import type { KeyedState } from "../operators/keyed_state.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { StateRestore, StateSnapshot } from "../protocol/snapshot.ts";
+import type { PartRef, StateRestore, StateSnapshot } from "../protocol/snapshot.ts";
 import { buildNode } from "./nodes/build_node.ts";
 import { processStates } from "./nodes/process_node.ts";
 import { type StatePart, statePart } from "./state_part.ts";
 import type { TaskWiring } from "./task_wiring.ts";
 
+/** Parts of so many bytes are read while one is taken in, and the next one in any case: a store takes its time. */
+const AHEAD_BYTES = 32 * 1024 * 1024;
+
+async function* readInOrder(platform: Platform, parts: readonly PartRef[]): AsyncGenerator<readonly [PartRef, Bytes]> {
+  const reading = new Map<number, Promise<Bytes>>();
+  let started = 0;
+  let aheadBytes = 0;
+  for (const [index, part] of parts.entries()) {
+    for (let next = parts[started]; next !== undefined; next = parts[started]) {
+      if (started > index + 1 && aheadBytes + next.byteLength > AHEAD_BYTES) break;
+      const read = readPart(platform.blobs, platform.digest, next);
+      read.catch(() => undefined); // whoever comes to it sees the failure
+      reading.set(started++, read);
+      aheadBytes += next.byteLength;
+    }
+    const bytes = await (reading.get(index) as Promise<Bytes>);
+    reading.delete(index);
+    aheadBytes -= part.byteLength;
+    yield [part, bytes];
+  }
+}
+
 /** Parts of one subtask in their order; rows of other tasks' key groups are left out by the table itself. */
 export async function restoreState(platform: Platform, state: KeyedState, restore: StateRestore): Promise<void> {
   state.restoreScalars(restore.from.map((one) => one.scalars));
-  for (const { parts } of restore.from) {
-    for (const part of parts) {
-      platform.stages.enter("restoring", { operator: state.uid, part: part.name });
-      const bytes = await readPart(platform.blobs, platform.digest, part);
-      for (const batch of decodePart(bytes, part.name)) {
-        state.restore(batch);
-        await platform.yield.yield();
-      }
+  const parts = restore.from.flatMap((one) => one.parts);
+  for await (const [part, bytes] of readInOrder(platform, parts)) {
+    platform.stages.enter("restoring", { operator: state.uid, part: part.name });
+    for (const batch of decodePart(bytes, part.name)) {
+      state.restore(batch);
+      await platform.yield.yield();
     }
   }
 }

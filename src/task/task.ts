@@ -15,7 +15,7 @@ import { rangeOfSubtask } from "../keygroup/key_group.ts";
 import { KernelInstance } from "../kernel/instance.ts";
 import { Abort } from "../platform/abort.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Deployment, FromTask, TaskReport, ToTask } from "../protocol/messages.ts";
+import { type Deployment, type FromTask, taskKey, type TaskReport, type ToTask } from "../protocol/messages.ts";
 import type { TaskCounters } from "../protocol/snapshot.ts";
 import { WATERMARK_MAX, WATERMARK_MIN } from "../time/window.ts";
 import { buildChain, type Chain } from "./chain.ts";
@@ -203,24 +203,46 @@ export class Task {
 
   async #restore(): Promise<void> {
     const { restore, jobId } = this.#deployment;
+    const { checkpoint } = restore;
     const platform = this.#platform;
+    const startMs = platform.clock.monotonicMs();
+    if (checkpoint > 0) platform.log.write("info", `restoring checkpoint ${checkpoint}`, { job: jobId, checkpoint });
+    // Of what was published before, and of what is kept: neither touches the other.
+    const committing = this.#commitPending().then(() => platform.clock.monotonicMs());
+    const outcomes = await Promise.allSettled([committing, this.#restoreStates()]);
+    for (const one of outcomes) if (one.status === "rejected") throw one.reason;
+    const restoredMs = platform.clock.monotonicMs();
+    this.#reads = await SourceReads.open(this.#wiring, this.#chain.sources, this.#kernel);
+    if (checkpoint > 0) this.#sayRestored((await committing) - startMs, restoredMs - startMs);
+  }
+
+  async #commitPending(): Promise<void> {
+    const { restore } = this.#deployment;
+    const { blobs, digest } = this.#platform;
     await this.#committer.prepare();
-    if (restore.checkpoint > 0) {
-      const { checkpoint } = restore;
-      platform.log.write("info", `restoring checkpoint ${checkpoint}`, { job: jobId, checkpoint });
-    }
     for (const { sink, checkpoint, index, part } of restore.pending) {
-      const bytes = await readPart(platform.blobs, platform.digest, part);
-      this.#committer.add({ sink, checkpoint, index, bytes, part });
+      this.#committer.add({ sink, checkpoint, index, bytes: await readPart(blobs, digest, part), part });
     }
     await this.#committer.commitUpTo(restore.checkpoint);
+  }
+
+  async #restoreStates(): Promise<void> {
     for (const state of this.#chain.states) {
-      const from = restore.states.find((one) => one.uid === state.uid && one.state === state.name);
+      const from = this.#deployment.restore.states.find((one) => one.uid === state.uid && one.state === state.name);
       if (from === undefined) continue;
-      await restoreState(platform, state, from);
+      await restoreState(this.#platform, state, from);
       this.#snapshotter.restored(state, from);
     }
-    this.#reads = await SourceReads.open(this.#wiring, this.#chain.sources, this.#kernel);
+  }
+
+  #sayRestored(commitMs: number, restoreMs: number): void {
+    const { restore, jobId, task } = this.#deployment;
+    const parts = restore.states.flatMap(({ from }) => from.flatMap((one) => one.parts));
+    this.#platform.log.write("info", `restored checkpoint ${restore.checkpoint}`, {
+      ...{ job: jobId, task: taskKey(task), checkpoint: restore.checkpoint },
+      ...{ parts: parts.length, bytes: parts.reduce((sum, one) => sum + one.byteLength, 0) },
+      ...{ commitMs: Math.round(commitMs), restoreMs: Math.round(restoreMs) },
+    });
   }
 
   /** One round: messages, then what has arrived over edges, then at most one batch of a source. */

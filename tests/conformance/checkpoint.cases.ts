@@ -237,7 +237,7 @@ export const cases: readonly Case[] = [
     equal(decision, { manifestKeys: [], partNames: [] });
   }),
   test("state rows are cut by key group across batches", () => {
-    const groups = splitByKeyGroup(savepoint().states[0]?.batches ?? []);
+    const groups = [...splitByKeyGroup(savepoint().states[0]?.batches ?? [])];
     equal(
       groups.map((one) => [one.keyGroup, one.batch.rowCount]),
       [

@@ -43,6 +43,14 @@ export const cases: readonly Case[] = [
     const sent = job.effects.flatMap((one) => (one.kind === "send" ? [one.message.generation] : []));
     equal(sent, [2, 2, 1].map(asGeneration), "each task hears its own generation");
   }),
+  test("what goes on from a checkpoint takes its first one after a quarter of the interval", () => {
+    const job = inSecond().failed("1.0").gone().tickAt(220).claimedDurable(2).all({ kind: "running" }, failing);
+    equal(job.effects.at(-1), { kind: "wake", atMs: 245 }, "the interval is 100");
+    ok(!job.tickAt(244).kinds().includes("barrier"), "not before");
+    ok(job.tickAt(245).kinds().includes("barrier"), "but then");
+    job.checkpoint(3);
+    equal(job.effects.at(-1), { kind: "wake", atMs: 345 }, "the next one after a whole interval");
+  }),
   test("words of the tasks that were taken down are ignored, before and after others stand in their place", () => {
     const job = inSecond().failed("1.0");
     const leaving = job.state;

@@ -129,6 +129,34 @@ const listed = (platform: Platform, look: (jobs: readonly JobFacts[]) => void): 
 };
 
 export const cases: readonly Case[] = [
+  test("an engine that is closed while it takes the jobs up starts none of them", async (context) => {
+    const platform = await context.freshPlatform();
+    const first = engineOn(platform);
+    const { record } = await first.submit(endless);
+    await reaches(first, record.jobId, "RUNNING");
+    await first.close();
+    const claimed = await platform.metadata.getCounter(generationKey(asJobId(record.jobId)));
+    let answer: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const metadata: MetadataStore = {
+      commit: (guards, ops) => platform.metadata.commit(guards, ops),
+      get: (key) => platform.metadata.get(key),
+      getCounter: (key) => platform.metadata.getCounter(key),
+      list: async (prefix, options) => {
+        await held;
+        return await platform.metadata.list(prefix, options);
+      },
+    };
+    const second = engineOn({ ...platform, metadata });
+    const recovering = second.recover();
+    await second.close();
+    answer();
+    await recovering;
+    await platform.timers.sleep(50);
+    equal(await platform.metadata.getCounter(generationKey(asJobId(record.jobId))), claimed);
+  }),
   test("a job whose record is damaged, or of a spec that cannot be planned, keeps no other from being taken up", async (context) => {
     const platform = await context.freshPlatform();
     const engine = engineOn(platform);

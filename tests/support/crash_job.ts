@@ -10,6 +10,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { seededPrng } from "../../src/base/prng.ts";
 import { expectedOf, type Expected, type OracleRow } from "./crash_oracle.ts";
+import { below, word } from "./generated_values.ts";
 
 export const SIZE_MS = 10_000;
 const BOUND_MS = 2_000;
@@ -167,18 +168,6 @@ function generatedSplits(job: CrashJob): OracleRow[][] {
   }
   return splits;
 }
-
-const below = (word32: number, bound: number): number => Math.floor((word32 * bound) / 2 ** 32);
-
-function scramble(bits: number): number {
-  let mixed = bits >>> 0;
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
-}
-
-const word = (seed: number, column: number, row: number): number =>
-  scramble(scramble(scramble(seed) + Math.imul(column * 2 + 1, 0x9e3779b1)) ^ scramble(row));
 
 interface Line {
   readonly offset: number;

@@ -12,13 +12,18 @@ export class Deployed extends DeploymentClient {
   /** Which coordinator said last that it leads. */
   readonly #leads: string[] = [];
   readonly #pids = new Map<string, number>();
+  /** What each worker that has joined calls itself, by the id of its process. */
+  readonly #workers = new Map<number, string>();
   readonly #noise: string[] = [];
 
   private constructor(process_: LineProcess, url: string) {
     super([url]);
     this.#process = process_;
+    let begun = "";
     process_.child.stdout?.on("data", (text: string) => {
-      for (const line of text.split("\n")) this.#note(line);
+      const lines = (begun + text).split("\n");
+      begun = lines.pop() ?? "";
+      for (const line of lines) this.#note(line);
     });
   }
 
@@ -47,6 +52,8 @@ export class Deployed extends DeploymentClient {
     this.#noise.push(line);
     const pid = /^(\w+ \d+) is process (\d+)$/.exec(line);
     if (pid !== null) this.#pids.set(pid[1] as string, Number(pid[2]));
+    const working = /^(worker \d+): .*"working","worker":"([0-9a-f]+)"/.exec(line);
+    if (working !== null) this.#workers.set(this.#pids.get(working[1] as string) as number, working[2] as string);
     const leads = /^(coordinator \d+): .*"leads","epoch"/.exec(line);
     if (leads !== null) this.#leads.push(leads[1] as string);
   }
@@ -61,6 +68,15 @@ export class Deployed extends DeploymentClient {
 
   processOf(name: string): Promise<number> {
     return this.until(`${name} is there`, async () => this.#pids.get(name));
+  }
+
+  /** The processes that there are by the last that was heard, by name. */
+  get processes(): ReadonlyMap<string, number> {
+    return this.#pids;
+  }
+  /** What the worker in this process calls itself, once it works. */
+  workerIn(pid: number): string | undefined {
+    return this.#workers.get(pid);
   }
 
   /** The coordinator that leads; `after`: another one than that. */

@@ -35,6 +35,10 @@ export class DeploymentClient {
   }
 
   async call(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+    return JSON.parse(await this.text(method, path, body)) as Record<string, unknown>;
+  }
+
+  async text(method: string, path: string, body?: unknown): Promise<string> {
     const answer = await fetch(`${this.urls[0]}${path}`, {
       method,
       headers: { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json" },
@@ -43,7 +47,7 @@ export class DeploymentClient {
     });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-    return JSON.parse(text) as Record<string, unknown>;
+    return text;
   }
 
   async submit(spec: object): Promise<string> {

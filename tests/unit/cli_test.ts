@@ -106,12 +106,13 @@ test("a file that is no job is told as what it is", () =>
 
 test("wrong usage exits with 2 and says what would be right", () =>
   withWorkplace(async (place) => {
-    const [missing, port, rows, root, name, help, version] = await Promise.all([
+    const [missing, port, rows, root, name, times, help, version] = await Promise.all([
       place.run("run"),
       place.run("dev", "--port", "70000"),
       place.run("dev", "--batch-rows", "0"),
       place.run("dev", "--root", "nowhere"),
       place.run("dve"),
+      place.run("up", "--beat-ms", "500", "--silence-ms", "1000"),
       place.run("--help"),
       place.run("--version"),
     ]);
@@ -120,6 +121,7 @@ test("wrong usage exits with 2 and says what would be right", () =>
     refused(rows, 2, "from 1 to 4096");
     refused(root, 2, "It does not exist.");
     refused(name, 2, "Did you mean dev?");
+    refused(times, 2, "at least 1500 ms of silence would be right");
     assert.equal(help.code, 0);
     assert.match(version.out, /^\d+\.\d+\.\d+\n$/);
   }));

@@ -12,7 +12,7 @@
 
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { type Bytes, equalBytes, utf8 } from "../../../src/base/bytes.ts";
 import { corruptionError, externalError, type MillraceError } from "../../../src/base/errors.ts";
@@ -80,14 +80,13 @@ export class DirectoryBlobStore implements BlobStore {
   async get(name: string): Promise<Bytes | undefined> {
     const path = join(this.#root, filePath(checkedKey(name)));
     return await this.#attempt(name, async () => {
-      const file = await readFile(path).catch((error: unknown) => (missing(error) ? undefined : Promise.reject(error)));
-      if (file === undefined) return undefined;
-      if (file.byteLength < HEAD_BYTES || !equalBytes(file.subarray(0, MAGIC.byteLength), MAGIC)) {
+      const found = await readBlob(path);
+      if (found === undefined) return undefined;
+      const { head, bytes } = found;
+      if (head.byteLength < HEAD_BYTES || !equalBytes(head.subarray(0, MAGIC.byteLength), MAGIC)) {
         throw damaged(name, path, "it does not begin as a blob does");
       }
-      const bytes = new Uint8Array(file.byteLength - HEAD_BYTES);
-      bytes.set(file.subarray(HEAD_BYTES));
-      if (!equalBytes(file.subarray(MAGIC.byteLength, HEAD_BYTES), this.#sha256(bytes))) {
+      if (!equalBytes(head.subarray(MAGIC.byteLength, HEAD_BYTES), this.#sha256(bytes))) {
         throw damaged(name, path, "its bytes do not have the digest that they were written with");
       }
       return bytes;
@@ -185,6 +184,32 @@ function refusedAs(code: string, error: unknown): false {
 
 async function removed(path: string): Promise<void> {
   await unlink(path).catch((error: unknown) => (missing(error) ? undefined : Promise.reject(error)));
+}
+
+/** In one read, without a copy; what a damaged file has less of is missing from the end. */
+async function readBlob(path: string): Promise<{ readonly head: Bytes; readonly bytes: Bytes } | undefined> {
+  const handle = await open(path, constants.O_RDONLY).catch((error: unknown) =>
+    missing(error) ? undefined : Promise.reject(error),
+  );
+  if (handle === undefined) return undefined;
+  try {
+    const { size } = await handle.stat();
+    const head = await readFully(handle, 0, Math.min(size, HEAD_BYTES));
+    return { head, bytes: await readFully(handle, HEAD_BYTES, Math.max(0, size - HEAD_BYTES)) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readFully(handle: FileHandle, from: number, length: number): Promise<Bytes> {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  while (at < length) {
+    const { bytesRead } = await handle.read(bytes, at, length - at, from + at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return at === length ? bytes : bytes.slice(0, at);
 }
 
 async function writeSynced(path: string, parts: readonly Uint8Array[]): Promise<void> {

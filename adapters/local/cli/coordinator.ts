@@ -6,7 +6,7 @@ import { type CoordinatorProcess, openCoordinator } from "../cluster/coordinator
 import { clusterSecret } from "../cluster/secret.ts";
 import { startHealth } from "../health.ts";
 import { EXIT } from "./exit.ts";
-import { type CoordinatorOptions, deploymentOptions } from "./options.ts";
+import { type CoordinatorOptions, deploymentOptions, timesOf } from "./options.ts";
 import { askedToEnd, say, sayThatItLives } from "./supervised.ts";
 
 export async function coordinator(options: CoordinatorOptions): Promise<number> {
@@ -20,7 +20,7 @@ export async function coordinator(options: CoordinatorOptions): Promise<number> 
     return ending ? "it is about to end" : await opened.notReady();
   });
   opened = await openCoordinator({
-    ...{ ...deploymentOptions(options), functions: options.functions },
+    ...{ ...deploymentOptions(options), functions: options.functions, times: timesOf(options) },
     ...{ secret: clusterSecret(options.clusterSecret), ttlMs: leaseMs, clusterHost, clusterPort },
     ...(advertise === undefined ? {} : { advertised: advertise }),
     ...(options.rescale === "auto" ? { rescaleAfterMs: options.rescaleAfterMs } : {}),

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
 import { BATCH_ROWS_MAX } from "../../../src/base/limits.ts";
+import type { ClusterTimes } from "../../../src/cluster/times.ts";
 import type { LogLevel } from "../../../src/platform/ports.ts";
 import type { DeploymentOptions } from "../deployment.ts";
 
@@ -103,7 +104,14 @@ export interface LeadOptions extends EndOptions {
   readonly rescaleAfterMs: number;
 }
 
-export interface ClusterOptions extends StoreOptions {
+/** How long the processes of a deployment wait for one another; absent: the default. */
+export interface TimesOptions {
+  readonly beatMs?: number;
+  readonly silenceMs?: number;
+  readonly settleMs?: number;
+}
+
+export interface ClusterOptions extends StoreOptions, TimesOptions {
   readonly clusterSecret?: string;
   readonly clusterHost: string;
   readonly clusterPort: number;
@@ -114,7 +122,8 @@ export interface WorkerOptions extends ClusterOptions, EndOptions, HealthOptions
   readonly leader?: string;
 }
 export interface CoordinatorOptions extends ClusterOptions, ListenOptions, LeadOptions, HealthOptions {}
-export interface UpOptions extends ListenOptions, LeadOptions {
+export interface UpOptions extends ListenOptions, LeadOptions, TimesOptions {
+  readonly hangMs: number;
   readonly tasks: number;
   readonly coordinators: number;
   readonly clusterSecret?: string;
@@ -126,8 +135,31 @@ const withSecret = (command: Command): Command =>
     "where the secret of the deployment is: env:NAME or file:/path (default: env:MILLRACE_CLUSTER_SECRET)",
   );
 
+const TIME_MS_MAX = 600_000;
+
+const withTimes = (command: Command): Command =>
+  command
+    .option("--beat-ms <ms>", "how often processes say that they live (default: 250)", wholeNumber(10, TIME_MS_MAX))
+    .option(
+      "--silence-ms <ms>",
+      "after so long a silence one is given up (default: 3000)",
+      wholeNumber(30, TIME_MS_MAX),
+    )
+    .option(
+      "--settle-ms <ms>",
+      "how long tasks wait for enough free slots (default: 1000)",
+      wholeNumber(0, TIME_MS_MAX),
+    );
+
+/** The times that were given; whoever opens a coordinator or worker checks them against the others. */
+export const timesOf = ({ beatMs, silenceMs, settleMs }: TimesOptions): Partial<ClusterTimes> => ({
+  ...(beatMs === undefined ? {} : { beatMs }),
+  ...(silenceMs === undefined ? {} : { silenceMs }),
+  ...(settleMs === undefined ? {} : { settleMs }),
+});
+
 const withLinks = (command: Command): Command =>
-  withSecret(command)
+  withTimes(withSecret(command))
     .option("--cluster-host <address>", "the address to listen on for other processes", "127.0.0.1")
     .option("--cluster-port <number>", "the port for that, 0 for any", wholeNumber(0, 65_535), 0)
     .option("--advertise <name>", "what other hosts call this one");
@@ -154,7 +186,7 @@ const withHealth = (command: Command): Command =>
 
 const withLead = (command: Command): Command =>
   withEnd(command)
-    .option("--lease-ms <ms>", "how long a leader leads without renewing", wholeNumber(100, 600_000), 3000)
+    .option("--lease-ms <ms>", "how long a leader leads without renewing", wholeNumber(100, TIME_MS_MAX), 3000)
     .option(
       "--on-term <what>",
       "at SIGTERM: stop, or suspend every job with a savepoint first",
@@ -177,7 +209,13 @@ export const withWorker = (command: Command): Command =>
 export const withCoordinator = (command: Command): Command => withHealth(withLead(withLinks(withListen(command))));
 
 export const withUp = (command: Command): Command =>
-  withSecret(withLead(withListen(command)))
+  withTimes(withSecret(withLead(withListen(command))))
+    .option(
+      "--hang-ms <ms>",
+      "a process that says nothing for so long is replaced",
+      wholeNumber(1500, TIME_MS_MAX),
+      3000,
+    )
     .option("--tasks <count>", "worker processes", wholeNumber(1, 1024), 2)
     .option("--coordinators <count>", "coordinators; more than one need a shared store", wholeNumber(1, 16), 1);
 

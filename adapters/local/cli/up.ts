@@ -8,8 +8,9 @@ import { userError } from "../../../src/base/errors.ts";
 import { readSecret } from "../secrets.ts";
 import { Supervised } from "../cluster/supervisor.ts";
 import { CLUSTER_SECRET_DEFAULT } from "../cluster/secret.ts";
+import { clusterTimes } from "../../../src/cluster/times.ts";
 import { EXIT } from "./exit.ts";
-import type { UpOptions } from "./options.ts";
+import { timesOf, type UpOptions } from "./options.ts";
 import { firstSignal } from "./signals.ts";
 import { say } from "./supervised.ts";
 
@@ -17,6 +18,7 @@ export async function up(options: UpOptions): Promise<number> {
   const stopped = firstSignal();
   const directory = resolve(options.directory);
   if (options.store === undefined && options.coordinators > 1) throw oneCoordinator();
+  clusterTimes(timesOf(options)); // said once here rather than by every process
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const environment = { MILLRACE_CLUSTER_SECRET: secretOf(options, directory) };
   const json = options.json === true;
@@ -40,7 +42,7 @@ export async function up(options: UpOptions): Promise<number> {
       announced = true;
       ready();
     };
-    return new Supervised({ name, args, environment, onEvent, onLine: shown, tell });
+    return new Supervised({ name, args, environment, hangMs: options.hangMs, onEvent, onLine: shown, tell });
   };
   const coordinators: Supervised[] = [];
   const workers: Supervised[] = [];
@@ -110,6 +112,9 @@ function commonArgs(options: UpOptions, directory: string): string[] {
   for (const file of options.functions) args.push("--functions", resolve(file));
   if (options.logTerminal === true) args.push("--log-terminal");
   if (options.batchRows !== undefined) args.push("--batch-rows", String(options.batchRows));
+  if (options.beatMs !== undefined) args.push("--beat-ms", String(options.beatMs));
+  if (options.silenceMs !== undefined) args.push("--silence-ms", String(options.silenceMs));
+  if (options.settleMs !== undefined) args.push("--settle-ms", String(options.settleMs));
   return args;
 }
 

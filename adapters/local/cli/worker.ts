@@ -4,7 +4,7 @@ import { clusterSecret } from "../cluster/secret.ts";
 import { openWorker, type WorkerProcess } from "../cluster/worker_process.ts";
 import { startHealth } from "../health.ts";
 import { EXIT } from "./exit.ts";
-import { deploymentOptions, type WorkerOptions } from "./options.ts";
+import { deploymentOptions, timesOf, type WorkerOptions } from "./options.ts";
 import { askedToEnd, say, sayThatItLives } from "./supervised.ts";
 
 export async function worker(options: WorkerOptions): Promise<number> {
@@ -15,7 +15,7 @@ export async function worker(options: WorkerOptions): Promise<number> {
     opened?.worker.ready === true ? undefined : "no leader has taken this worker, or it is about to end";
   const health = healthPort === undefined ? undefined : await startHealth({ host, port: healthPort, notReady });
   opened = await openWorker({
-    ...{ ...deploymentOptions(options), functions: options.functions },
+    ...{ ...deploymentOptions(options), functions: options.functions, times: timesOf(options) },
     ...{ secret: clusterSecret(options.clusterSecret), slots, clusterHost, clusterPort },
     ...(advertise === undefined ? {} : { advertised: advertise }),
     ...(leader === undefined ? {} : { leader }),

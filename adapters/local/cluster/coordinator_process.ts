@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { engineGateway } from "../../../src/api/engine_gateway.ts";
 import type { JobGateway } from "../../../src/api/gateway.ts";
 import { Coordinator, notLeading } from "../../../src/cluster/coordinator.ts";
-import { type ClusterTimes, defaultClusterTimes } from "../../../src/cluster/times.ts";
+import { type ClusterTimes, clusterTimes } from "../../../src/cluster/times.ts";
 import { type LogDirectory, SqlLogDirectory } from "../../../src/log/log_directory.ts";
 import { logStoreOf } from "../../../src/log/log_store.ts";
 import { defaultTaskOptions } from "../../../src/task/task.ts";
@@ -48,6 +48,7 @@ export interface CoordinatorProcess {
 export async function openCoordinator(options: CoordinatorProcessOptions): Promise<CoordinatorProcess> {
   const directory = resolve(options.directory);
   const { secret, ttlMs, clusterHost: host, clusterPort: port, advertised, rest } = options;
+  const times = clusterTimes(options.times);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const functions = await loadFunctions(options.functions);
   const log = openLog({
@@ -76,7 +77,7 @@ export async function openCoordinator(options: CoordinatorProcessOptions): Promi
   );
   const coordinator: Coordinator = new Coordinator({
     ...{ platform, leases: platform.leases(ttlMs), ttlMs, network, functions },
-    times: { ...defaultClusterTimes, ...options.times },
+    times,
     task: { ...defaultTaskOptions, ...options.task },
     rest: advertised === undefined ? server.url : `http://${advertised}:${server.port}`,
     ...(options.rescaleAfterMs === undefined ? {} : { rescaleAfterMs: options.rescaleAfterMs }),

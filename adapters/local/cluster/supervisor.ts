@@ -6,7 +6,6 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { cliCommand } from "./cli_command.ts";
 
-const SILENCE_MS = 3_000;
 /** A process has this long to start and to say something. */
 const START_MS = 30_000;
 const PAUSE_MIN_MS = 50;
@@ -19,6 +18,8 @@ export interface SupervisedOptions {
   readonly name: string;
   readonly args: () => readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** One that has said nothing for so long is killed, and so replaced. */
+  readonly hangMs: number;
   readonly onEvent: (event: Readonly<Record<string, unknown>>) => void;
   readonly onLine: (line: string) => void;
   readonly tell: (line: string) => void;
@@ -41,7 +42,7 @@ export class Supervised {
   }
 
   start(): void {
-    const { name, args, environment, tell } = this.#options;
+    const { name, args, environment, hangMs, tell } = this.#options;
     const [program, ...first] = cliCommand();
     const env = { ...process.env, ...environment, MILLRACE_SUPERVISED: "1" };
     const child = spawn(program, [...first, ...args()], { env, stdio: ["pipe", "pipe", "inherit"] });
@@ -51,7 +52,7 @@ export class Supervised {
     let limitMs = START_MS;
     createInterface({ input: child.stdout }).on("line", (line) => {
       heardMs = performance.now();
-      limitMs = SILENCE_MS;
+      limitMs = hangMs;
       this.#take(line);
     });
     const watch = setInterval(() => {
@@ -60,7 +61,7 @@ export class Supervised {
       tell(`${name} (process ${child.pid}) has said nothing for ${Math.round(silentMs)} ms: it is killed`);
       heardMs = performance.now();
       child.kill("SIGKILL");
-    }, SILENCE_MS / 6);
+    }, hangMs / 6);
     tell(`${name} is process ${child.pid}`);
     this.#ended = new Promise((resolve) => {
       child.once("exit", (code, signal) => {

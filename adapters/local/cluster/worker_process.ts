@@ -3,7 +3,7 @@
 import { join, resolve } from "node:path";
 import { mkdirSync } from "node:fs";
 import { readLeader } from "../../../src/cluster/leader_record.ts";
-import { type ClusterTimes, defaultClusterTimes } from "../../../src/cluster/times.ts";
+import { type ClusterTimes, clusterTimes } from "../../../src/cluster/times.ts";
 import { Worker, type WorkerGround } from "../../../src/cluster/worker.ts";
 import { userError } from "../../../src/base/errors.ts";
 import type { LogStore } from "../../../src/connectors/log_store.ts";
@@ -47,6 +47,7 @@ export interface WorkerProcess {
 export async function openWorker(options: WorkerProcessOptions): Promise<WorkerProcess> {
   const { secret, slots, clusterHost: host, clusterPort: port, advertised, leader } = options;
   if (options.store === undefined && leader === undefined) throw noWayToLeader();
+  const times = clusterTimes(options.times);
   const directory = resolve(options.directory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const functions = await loadFunctions(options.functions);
@@ -74,7 +75,7 @@ export async function openWorker(options: WorkerProcessOptions): Promise<WorkerP
   };
   const worker = new Worker({
     ...{ network, clock: systemClock, timers: systemTimers, entropy: systemEntropy, log, slots, openGround },
-    times: { ...defaultClusterTimes, ...options.times },
+    times,
     findLeader: async () => leader ?? (shared === undefined ? undefined : (await readLeader(shared.metadata))?.address),
   });
   await worker.start();

@@ -15,6 +15,7 @@ import type { CheckpointId } from "../../base/ids.ts";
 import type { FromTask } from "../../protocol/messages.ts";
 import {
   abandon,
+  headStartMs,
   maybeTrigger,
   onAcknowledged,
   onPublished,
@@ -39,7 +40,8 @@ import { suspend } from "./suspended.ts";
 
 /** Every task runs. */
 export function beginRunning(state: JobState, nowMs: number): Step {
-  const next = { ...moveTo(state, "RUNNING"), lastTriggerMs: nowMs, checkpointFailuresInRow: 0, error: undefined };
+  const lastTriggerMs = nowMs - headStartMs(state);
+  const next = { ...moveTo(state, "RUNNING"), lastTriggerMs, checkpointFailuresInRow: 0, error: undefined };
   return then([next, [{ kind: "record_status" }]], (begun) => settle(begun, nowMs));
 }
 
