@@ -15,6 +15,7 @@ import { KernelPool } from "./kernel_pool.ts";
 import { regressions } from "./regressions.ts";
 import { runSeed, type SeedResult } from "./run_seed.ts";
 import { shrink } from "./shrink.ts";
+import { hostTurns } from "./turns.ts";
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +28,6 @@ const { values } = parseArgs({
   },
 });
 const kernels = new WebAssembly.Module(readFileSync(new URL("../../build/kernels.wasm", import.meta.url)));
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const first = Number(values.seed);
 const count = Number(values.count);
 const combined = createHash("sha256");
@@ -54,7 +54,7 @@ function take(result: SeedResult): void {
 
 const pool = new KernelPool();
 pool.install();
-const environment = { kernels, digest: systemDigest, settle, keepLog: values.log };
+const environment = { kernels, digest: systemDigest, turns: await hostTurns(), keepLog: values.log };
 if (values.shrink) {
   const { limits, violation } = await shrink(first, environment, () => pool.reclaim());
   console.log(`seed ${first}: ${violation ?? "no violation"}`);

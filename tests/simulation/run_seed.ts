@@ -10,13 +10,13 @@ import { drawScale, drawShape, sinkOf } from "./shapes.ts";
 import { drawInput } from "./sim_data.ts";
 import { SimDisk } from "./sim_disk.ts";
 import type { SimHost } from "./sim_platform.ts";
+import type { Turns } from "./turns.ts";
 import { World } from "./world.ts";
 
 export interface SimEnvironment {
   readonly kernels: WebAssembly.Module;
   readonly digest: Digest;
-  /** Runs every promise reaction that is due: a macrotask of the host. */
-  readonly settle: () => Promise<void>;
+  readonly turns: Turns;
   readonly keepLog?: boolean;
 }
 
@@ -65,8 +65,8 @@ export async function runSeed(
   environment: SimEnvironment,
   limits: SeedLimits = noLimits,
 ): Promise<SeedResult> {
-  const { kernels, digest, settle, keepLog } = environment;
-  const world = new World(seed, digest, settle, keepLog);
+  const { kernels, digest, turns, keepLog } = environment;
+  const world = new World(seed, digest, turns, keepLog);
   const { prng } = world;
   const faults = drawFaults(prng, new Set(limits.without));
   const input = drawInput(prng, limits.rowsMin);

@@ -8,6 +8,7 @@
 import { type Prng, seededPrng } from "../../src/base/prng.ts";
 import { hexOf, utf8 } from "../../src/base/bytes.ts";
 import type { Digest } from "../../src/platform/ports.ts";
+import type { Turns } from "./turns.ts";
 
 export interface Scheduled {
   readonly atMs: number;
@@ -41,6 +42,9 @@ export class SimProcess {
   }
 }
 
+/** Why no more events are taken. */
+type Outcome = "done" | "quiet" | "time is up";
+
 /** Lines are hashed in bundles: a call for each would cost as much as the line. */
 const LINES_A_BUNDLE = 64;
 
@@ -59,13 +63,12 @@ export class World {
   #lines: string[] = [];
   readonly #log: string[] | undefined;
 
-  readonly #settle: () => Promise<void>;
+  readonly #turns: Turns;
 
-  /** @param settle runs every promise reaction that is due; a macrotask of the host. */
-  constructor(seed: number, digest: Digest, settle: () => Promise<void>, keepLog = false) {
+  constructor(seed: number, digest: Digest, turns: Turns, keepLog = false) {
     this.prng = seededPrng(seed);
     this.#trace = digest.sha256();
-    this.#settle = settle;
+    this.#turns = turns;
     this.#log = keepLog ? [] : undefined;
   }
 
@@ -99,10 +102,30 @@ export class World {
   }
 
   /** Takes events until `done`, or until nothing is left or `limitMs` of virtual time have passed. */
-  async run(done: () => boolean, limitMs: number): Promise<"done" | "quiet" | "time is up"> {
-    await this.#settle();
+  run(done: () => boolean, limitMs: number): Promise<Outcome> {
+    const { macrotask, drain } = this.#turns;
+    return new Promise((resolve, reject) => {
+      const go = (): void => {
+        try {
+          for (;;) {
+            const outcome = this.#next(done, limitMs);
+            if (outcome !== undefined) return resolve(outcome);
+            if (drain === undefined) return macrotask(go);
+            drain();
+          }
+        } catch (thrown) {
+          reject(thrown);
+        }
+      };
+      // What is due before the first event runs before this macrotask.
+      macrotask(go);
+    });
+  }
+
+  /** Takes one event; answers why none is to follow. */
+  #next(done: () => boolean, limitMs: number): Outcome | undefined {
+    if (done()) return "done";
     for (;;) {
-      if (done()) return "done";
       const next = this.#pop();
       if (next === undefined) return "quiet";
       if (next.cancelled || next.owner?.alive === false) continue;
@@ -122,7 +145,7 @@ export class World {
       } catch (thrown) {
         this.onThrow(next.owner, thrown);
       }
-      await this.#settle();
+      return undefined;
     }
   }
 

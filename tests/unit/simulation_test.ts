@@ -8,8 +8,7 @@ import { rootPath } from "../../tools/process.ts";
 import { noLimits, runSeed } from "../simulation/run_seed.ts";
 
 const kernels = new WebAssembly.Module(readFileSync(`${rootPath}/build/kernels.wasm`));
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const environment = { kernels, digest: systemDigest, settle };
+const environment = { kernels, digest: systemDigest, turns: await hostTurns() };
 
 test("a simulated cluster commits what an undisturbed run commits, after at least three checkpoints", async () => {
   for (const seed of [1, 2, 3]) {

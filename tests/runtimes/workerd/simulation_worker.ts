@@ -4,8 +4,8 @@ import kernels from "../../../build/kernels.wasm";
 import { workerPorts } from "../../../adapters/cloudflare/platform.ts";
 import { KernelPool } from "../../simulation/kernel_pool.ts";
 import { runSeed } from "../../simulation/run_seed.ts";
+import { macrotaskTurns } from "../../simulation/turns.ts";
 
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const pool = new KernelPool();
 
 export default {
@@ -16,7 +16,7 @@ export default {
     pool.install();
     const hashes: string[] = [];
     for (let seed = first; seed < first + count; seed++) {
-      const result = await runSeed(seed, { kernels, digest: workerPorts.digest, settle });
+      const result = await runSeed(seed, { kernels, digest: workerPorts.digest, turns: macrotaskTurns });
       pool.reclaim();
       hashes.push(result.traceHash);
     }
