@@ -5,14 +5,29 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-export const utf8 = (text: string): Bytes => encoder.encode(text) as Bytes;
+/** Up to here a loop costs less than the call of the encoder. */
+const SHORT_TEXT = 64;
+
+export function utf8(text: string): Bytes {
+  const { length } = text;
+  if (length > SHORT_TEXT) return encoder.encode(text) as Bytes;
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit > 0x7f) return encoder.encode(text) as Bytes;
+    bytes[index] = unit;
+  }
+  return bytes;
+}
 
 /** Strict: throws TypeError on bytes that are not UTF-8; a byte order mark is kept as text. */
 export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);
 
+const hexOfByte = Array.from({ length: 256 }, (_none, byte) => byte.toString(16).padStart(2, "0"));
+
 export function hexOf(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (let index = 0; index < bytes.length; index++) text += hexOfByte[bytes[index] as number];
   return text;
 }
 

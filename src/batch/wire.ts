@@ -81,7 +81,7 @@ function encodedBytes(batch: RecordBatch): number {
 
 /** Header and schema into zeroed bytes; answers where the columns begin. */
 function writeHead(out: Bytes, view: DataView, batch: RecordBatch): number {
-  const schema = encodeSchema(batch.schema);
+  const schema = schemaSection(batch.schema);
   const packed = batch.columns.some((column) => column instanceof PackedColumn);
   view.setUint32(0, WIRE_MAGIC, true);
   view.setUint16(4, packed ? WIRE_VERSION_PACKED : WIRE_VERSION, true);
@@ -108,8 +108,18 @@ function writeBatch(out: Bytes, batch: RecordBatch): void {
   assert(at === length, "an encoded batch is as long as computed");
 }
 
-const schemaBytes = (schema: Schema): number =>
-  schema.reduce((sum, one) => sum + WIRE_FIELD_HEADER_BYTES + utf8(one.name).byteLength, 0);
+const schemaBytes = (schema: Schema): number => schemaSection(schema).byteLength;
+
+/** A schema is made once and written with every batch. */
+const schemaSections = new WeakMap<Schema, Bytes>();
+
+function schemaSection(schema: Schema): Bytes {
+  const known = schemaSections.get(schema);
+  if (known !== undefined) return known;
+  const made = encodeSchema(schema);
+  schemaSections.set(schema, made);
+  return made;
+}
 
 function encodeSchema(schema: Schema): Bytes {
   const names = schema.map((one) => utf8(one.name));

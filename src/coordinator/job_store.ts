@@ -24,7 +24,7 @@ import {
   partPrefix,
 } from "../checkpoint/paths.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Guard, StoreOp } from "../platform/ports.ts";
+import type { Guard, MetadataEntry, StoreOp } from "../platform/ports.ts";
 import type { TaskSnapshot } from "../protocol/snapshot.ts";
 import { decodeJobRecord, encodeJobRecord, type JobRecord } from "./job_record.ts";
 import { isTerminal, type JobState, type JobStatus } from "./job_state.ts";
@@ -66,12 +66,18 @@ interface Latest {
   readonly checkpoint: CheckpointId;
 }
 
+interface StoredManifest extends MetadataEntry {
+  readonly manifest: Manifest;
+}
+
 export class JobStore {
   readonly #platform: Platform;
   #record: JobRecord;
   /** Of this object alone: tells whether a claim whose answer was lost was one of its own. */
   readonly #claimant: Bytes;
   readonly #pins = new Map<CheckpointId, number>();
+  /** As of the last collection. */
+  #manifests: ReadonlyMap<string, StoredManifest> = new Map();
 
   constructor(platform: Platform, record: JobRecord) {
     this.#platform = platform;
@@ -218,7 +224,7 @@ export class JobStore {
     const entries = await metadata.list(manifestPrefix(this.jobId));
     const pinned = [...this.#pins.keys(), ...of.needed].map((one) => manifestKey(this.jobId, of.branch, one));
     const decision = decideGarbage({
-      manifests: entries.map(({ key, value }) => ({ key, manifest: decodeManifest(value, key) })),
+      manifests: this.#decoded(entries),
       partNames,
       generation: of.generation,
       oldest: of.oldest,
@@ -234,6 +240,18 @@ export class JobStore {
     // The guard of the last deletion, or of this no-change commit, shows that the generation is still current.
     const current = await metadata.commit([this.fence(of.generation)], []);
     if (current.kind === "committed" && decision.partNames.length > 0) await blobs.delete(decision.partNames);
+  }
+
+  /** Most manifests were there at the last collection too. */
+  #decoded(entries: readonly MetadataEntry[]): readonly StoredManifest[] {
+    const found = new Map<string, StoredManifest>();
+    for (const { key, value } of entries) {
+      const known = this.#manifests.get(key);
+      const same = known !== undefined && equalBytes(known.value, value);
+      found.set(key, same ? known : { key, value, manifest: decodeManifest(value, key) });
+    }
+    this.#manifests = found;
+    return [...found.values()];
   }
 
   /** Holds for as long as nobody has claimed the job after this generation. */

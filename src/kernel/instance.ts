@@ -7,6 +7,7 @@ import { BATCH_ROWS_MAX, KERNEL_PASS_ROWS } from "../base/limits.ts";
 import {
   ABI_VERSION,
   CONTROL_DETAIL,
+  CONTROL_HEAP_NEXT,
   CONTROL_HEAP_USED,
   CONTROL_ROWS_AGGREGATED,
   CONTROL_ROWS_SCANNED,
@@ -79,9 +80,11 @@ export class KernelInstance {
 
   /** Zeroed memory of at least `bytes` bytes, aligned to 16. */
   allocate(bytes: number): number {
+    const neverUsed = this.readU32(CONTROL_HEAP_NEXT);
     const address = this.exports.mr_alloc(bytes) >>> 0;
     if (address === 0) throw this.outOfMemory(`${bytes} bytes more`);
-    this.bytes().fill(0, address, address + bytes);
+    // Memory that nobody had before is zero: to write it would make pages of it that may never be needed.
+    if (address < neverUsed) this.bytes().fill(0, address, address + bytes);
     return address;
   }
   free(address: number, bytes: number): void {

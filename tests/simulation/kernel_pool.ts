@@ -6,6 +6,8 @@
 
 import { CONTROL_HEAP_NEXT } from "../../kernels/abi.ts";
 
+const VECTOR_BYTES = 16;
+
 interface Pooled {
   readonly memory: WebAssembly.Memory;
   instance: WebAssembly.Instance | undefined;
@@ -55,7 +57,8 @@ export class KernelPool {
     for (const { pages, pooled } of this.#used) {
       const { buffer } = pooled.memory;
       const end = new DataView(buffer).getUint32(CONTROL_HEAP_NEXT, true);
-      new Uint8Array(buffer, 0, Math.min(end, buffer.byteLength)).fill(0);
+      // A kernel that writes whole vectors may have gone beyond its last block by less than one.
+      new Uint8Array(buffer, 0, Math.min(end + VECTOR_BYTES, buffer.byteLength)).fill(0);
       const free = this.#free.get(pages);
       if (free === undefined) this.#free.set(pages, [pooled]);
       else free.push(pooled);

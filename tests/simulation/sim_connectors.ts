@@ -68,7 +68,7 @@ class SimReader implements SplitReader {
     if (trickles && prng.chance(0.8)) return { kind: "idle", retryAfterMs: 5 };
     const count = trickles ? 1 : Math.min(1 + prng.below(ROWS_A_READ), rowsMax, left);
     const { region } = this.#target;
-    region.load(batchOf(region.schema, rows.slice(this.#next, this.#next + count)));
+    region.load(batchOf(region.schema, this.#split), this.#next, this.#next + count);
     this.#next += count;
     return { kind: "rows", rejected: [] };
   }

@@ -68,8 +68,20 @@ function drawRows(prng: Prng, rows: number): SimRow[] {
   });
 }
 
-/** The columns that the job reads, in their order. */
-export function batchOf(schema: Schema, rows: readonly SimRow[]): RecordBatch {
+/** By split: what was made of its rows for one choice of columns; every life of a task reads them anew. */
+const batches = new WeakMap<SimSplit, Map<string, RecordBatch>>();
+
+/** All rows of a split, with the columns that the job reads, in their order. */
+export function batchOf(schema: Schema, split: SimSplit): RecordBatch {
+  const ofSplit = batches.get(split) ?? new Map<string, RecordBatch>();
+  batches.set(split, ofSplit);
+  const columns = schema.map((one) => one.name).join();
+  const batch = ofSplit.get(columns) ?? makeBatch(schema, split.rows);
+  ofSplit.set(columns, batch);
+  return batch;
+}
+
+function makeBatch(schema: Schema, rows: readonly SimRow[]): RecordBatch {
   const values = rows.map((row) =>
     schema.map(({ name }) => {
       if (name === "key") return row.key;

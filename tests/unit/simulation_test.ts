@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { systemDigest } from "../../adapters/local/machine.ts";
 import { rootPath } from "../../tools/process.ts";
 import { noLimits, runSeed } from "../simulation/run_seed.ts";
+import { hostTurns } from "../simulation/turns.ts";
 
 const kernels = new WebAssembly.Module(readFileSync(`${rootPath}/build/kernels.wasm`));
 const environment = { kernels, digest: systemDigest, turns: await hostTurns() };
