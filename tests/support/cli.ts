@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 
 export const cliPath: string = fileURLToPath(new URL("../../adapters/local/cli/main.ts", import.meta.url));
 
+/** No output at all for so long where a line is waited for. */
+const LINE_MS = 60_000;
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
@@ -53,7 +56,7 @@ export class LineProcess {
     });
   }
 
-  /** The first line of output that matches, past or future; fails where the process ends without one. */
+  /** The first line of output that matches, past or future; fails where the process ends, or goes on, without one. */
   async line(pattern: RegExp): Promise<RegExpExecArray> {
     for (let at = 0; ; at++) {
       while (at >= this.#lines.length) await this.#more(pattern);
@@ -69,10 +72,23 @@ export class LineProcess {
     });
     this.#waiting.add(wake);
     const known = this.#lines.length;
-    const what = await Promise.race([line, this.ended]);
+    let late = (): void => undefined;
+    const timer = setTimeout(() => late(), LINE_MS);
+    const silent = new Promise<undefined>((resolve) => {
+      late = () => resolve(undefined);
+    });
+    const what = await Promise.race([line, this.ended, silent]);
+    clearTimeout(timer);
     this.#waiting.delete(wake);
     if (what === "line" || this.#lines.length > known) return;
+    if (what === undefined) throw new Error(`no line like ${pattern} for a minute:\n${this.#out}\n${this.#err}`);
     throw new Error(`ended (${what.code}) without a line like ${pattern}:\n${what.out}\n${what.err}`);
+  }
+
+  /** To the process alone, not to those that it has started. */
+  async signal(signal: NodeJS.Signals): Promise<Ended> {
+    this.child.kill(signal);
+    return await this.ended;
   }
 
   async stop(signal: NodeJS.Signals = "SIGINT"): Promise<Ended> {

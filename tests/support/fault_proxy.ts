@@ -13,27 +13,31 @@ const REQUEST_BYTES_PASSED = 1_000;
 export class FaultProxy {
   readonly port: number;
   readonly #targetPort: number;
+  readonly #host: string;
+  /** That have come so far. */
+  connections = 0;
   #server: Server | undefined;
   #mode: ProxyMode = "pass";
   readonly #sockets = new Set<Socket>();
   /** Answers that were dropped and requests that were swallowed or cut. */
   faults = 0;
 
-  private constructor(port: number, targetPort: number) {
+  private constructor(port: number, targetPort: number, host: string) {
     this.port = port;
+    this.#host = host;
     this.#targetPort = targetPort;
   }
 
-  static async start(targetPort: number, port = 0): Promise<FaultProxy> {
+  static async start(targetPort: number, port = 0, host = "127.0.0.1"): Promise<FaultProxy> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-    const proxy = new FaultProxy((server.address() as { port: number }).port, targetPort);
+    await new Promise<void>((resolve) => server.listen(port, host, resolve));
+    const proxy = new FaultProxy((server.address() as { port: number }).port, targetPort, host);
     proxy.#use(server);
     return proxy;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.#host}:${this.port}`;
   }
 
   async mode(mode: ProxyMode): Promise<void> {
@@ -41,7 +45,7 @@ export class FaultProxy {
     if (mode === "refuse") await this.close();
     else if (this.#server === undefined) {
       const server = createServer();
-      await new Promise<void>((resolve) => server.listen(this.port, "127.0.0.1", resolve));
+      await new Promise<void>((resolve) => server.listen(this.port, this.#host, resolve));
       this.#use(server);
     }
   }
@@ -61,7 +65,10 @@ export class FaultProxy {
 
   #use(server: Server): void {
     this.#server = server;
-    server.on("connection", (near) => this.#join(near, connect(this.#targetPort, "127.0.0.1")));
+    server.on("connection", (near) => {
+      this.connections++;
+      this.#join(near, connect(this.#targetPort, "127.0.0.1"));
+    });
   }
 
   #join(near: Socket, far: Socket): void {
