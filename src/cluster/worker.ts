@@ -137,21 +137,25 @@ export class Worker {
   async #run(address: string): Promise<void> {
     const { timers, times, log } = this.#options;
     let told = "";
+    let waitMs = times.retryMs;
     while (!this.#ending.aborted) {
       try {
         const leader = await this.#options.findLeader();
         if (leader !== undefined) {
           const why = await this.#follow(leader, address);
           told = "";
+          waitMs = times.retryMs;
           log.write("warning", "the leader is lost", { worker: this.id, leader, why });
         }
       } catch (thrown) {
         const { code, message } = asMillraceError(thrown, "leader");
         if (code !== told) log.write("warning", `no leader: ${message}`, { worker: this.id, code });
         told = code;
+        // Only a person can mend these, and the other side writes each try into its log.
+        waitMs = MISFITS.has(code) ? times.silenceMs : times.retryMs;
       }
       await this.#tasks.destroyAll();
-      await timers.sleep(times.retryMs, this.#ending).catch(() => undefined); // the loop looks
+      await timers.sleep(waitMs, this.#ending).catch(() => undefined); // the loop looks
     }
   }
 
@@ -231,6 +235,8 @@ export class Worker {
     }
   }
 }
+
+const MISFITS: ReadonlySet<string> = new Set(["secret_wrong", "protocol_version"]);
 
 const leaderLost = (why: string): MillraceError =>
   externalError("leader_lost", "leader", `the leader was lost before it answered: ${why}`);

@@ -12,16 +12,16 @@ import { LibsqlServerDatabase } from "../../adapters/local/libsql_server.ts";
 import type { CrashJob } from "../support/crash_job.ts";
 import { DeploymentClient } from "../support/deployment_client.ts";
 import { FaultProxy } from "../support/fault_proxy.ts";
-import { Member } from "../support/member.ts";
+import { Member, type MemberOptions } from "../support/member.ts";
 import type { LocalRuntime } from "../support/server_process.ts";
 import { sharedDifferences, sharedJob, sharedSpec } from "../support/shared_job.ts";
 import { freePort, startSqld } from "../support/sqld.ts";
 
-const SECRET = "the secret of this deployment, long enough";
+const SECRET = "the-secret-of-this-deployment";
 
 interface Place {
   readonly client: DeploymentClient;
-  member(runtime: LocalRuntime, role: Member["role"], more?: readonly string[], secret?: string): Member;
+  member(runtime: LocalRuntime, role: MemberOptions["role"], more?: readonly string[], secret?: string): Member;
   /** What the tables lack of what the job's data amount to. */
   differences(job: CrashJob): Promise<readonly string[]>;
 }
@@ -62,23 +62,23 @@ test("coordinators on Node and Deno, workers on Deno and Bun: a worker and the l
     await leader.line(/"leads"/);
     const standby = member("deno", "coordinator");
     const workers = [member("deno", "worker"), member("bun", "worker")];
-    const stranger = member("node", "worker", [], "another secret, which nobody here has given it");
+    const stranger = member("node", "worker", [], "another-secret-that-nobody-here-knows");
     await Promise.all([standby, ...workers].map((one) => ready(one, client)));
     client.urls = [await standby.url()]; // which passes on what only the leader can answer
-    const job = { ...sharedJob, rows: 30_000, checkpointMs: 250 };
+    const job = { ...sharedJob, rows: 24_000, checkpointMs: 250 };
     const id = await client.submit({ ...sharedSpec(job), parallelism: 2 });
     await client.checkpoints(id, 2);
     assert.deepEqual([await stranger.health("live"), await stranger.health("ready")], [200, 503]);
-    workers[1]?.child.kill("SIGKILL");
+    await workers[1]?.stop("SIGKILL");
     workers.push(member("bun", "worker"));
     await client.until("it goes on", async () => (await client.restarts(id)) > 0);
     await client.checkpoints(id, 4);
-    leader.child.kill("SIGKILL");
+    await leader.stop("SIGKILL");
     await standby.line(/"leads"/);
     assert.equal(await client.ended(id), "FINISHED");
     assert.deepEqual(await differences(job), []);
     assert.equal(await stranger.health("ready"), 503, "it was never taken");
-    const ended = await Promise.all([standby, workers[0], workers[2]].map((one) => one?.signal("SIGTERM")));
+    const ended = await Promise.all([standby, workers[0], workers[2]].map((one) => one?.stop("SIGTERM")));
     assert.deepEqual(
       ended.map((one) => one?.code),
       [0, 0, 0],

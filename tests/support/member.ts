@@ -1,5 +1,6 @@
 // A coordinator or worker as a process of its own, on a runtime of choice, for deployments that a test puts together.
 
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -18,6 +19,20 @@ export interface MemberOptions {
 
 let members = 0;
 
+/** The program itself: what npm installs for Deno is a script that starts it, and signals would reach that script. */
+const programs = new Map<string, string>();
+function programOf(name: string): string {
+  const known = programs.get(name);
+  if (known !== undefined) return known;
+  const installed = join(rootPath, "node_modules", ".bin", name);
+  const program =
+    name === "deno"
+      ? execFileSync(installed, ["eval", "console.log(Deno.execPath())"], { encoding: "utf8" }).trim()
+      : installed;
+  programs.set(name, program);
+  return program;
+}
+
 export class Member extends LineProcess {
   readonly runtime: LocalRuntime;
 
@@ -25,9 +40,8 @@ export class Member extends LineProcess {
     const directory = join(root, `${role}-${++members}`);
     mkdirSync(directory, { recursive: true });
     const [name = "", ...first] = runtimeCommands[runtime];
-    const program = join(rootPath, "node_modules", ".bin", name);
     super({
-      command: [program, ...first, cliPath, role, "--directory", directory, "--health-port", "0", ...args],
+      command: [programOf(name), ...first, cliPath, role, "--directory", directory, "--health-port", "0", ...args],
       directory: root,
       environment: { ...process.env, NO_COLOR: "1", MILLRACE_CLUSTER_SECRET: secret, MILLRACE_TOKEN: secret },
     });
