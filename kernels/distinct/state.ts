@@ -14,13 +14,13 @@ import {
   VIEW_INLINE_MAX,
 } from "../abi";
 import { mr_free } from "../memory/allocator";
-import { columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
+import { columnAt, hashKeys, passKeys } from "../table/keys";
 import {
-  KEY_COMPOSITE,
   OUT_ENTRIES,
   OUT_ROWS_MAX,
   PASS_HASHES,
   PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_ROWS,
   TABLE_CHANGED,
   TABLE_CHANGED_BYTES,
@@ -31,7 +31,6 @@ import {
   TABLE_GROUP_START,
   TABLE_KEY_BYTES,
   TABLE_KEY_COUNT,
-  TABLE_KEY_KIND,
   TABLE_OFFSET,
   TABLE_SIZE,
 } from "../table/layout";
@@ -145,17 +144,12 @@ export function mr_distinct_restore(sets: u32, batch: u32, epoch: u32): void {
   store<u32>(CONTROL_STATUS, STATUS_OK);
   let first: u32 = 0;
   while (first < rows) {
-    let count = min<u32>(PASS_ROWS, rows - first);
-    let keys = PASS_KEYS;
-    if (load<u32>(main, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      count = stageKeys(main, <usize>batch, 0, first, count, true);
-      if (count == 0) {
-        fail(STATUS_OUT_OF_MEMORY, first);
-        return;
-      }
-    } else {
-      keys = prepareKeys(main, <usize>batch, 0, first, count, true);
+    const count = passKeys(main, <usize>batch, 0, first, min<u32>(PASS_ROWS, rows - first), true);
+    if (count == 0) {
+      fail(STATUS_OUT_OF_MEMORY, first);
+      return;
     }
+    const keys = <usize>load<u32>(PASS_KEYS_AT);
     hashKeys(main, keys, count);
     // All owners first: staging a value overwrites the keys of the pass.
     for (let i: u32 = 0; i < count; i++) {

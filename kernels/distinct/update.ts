@@ -11,18 +11,17 @@ import {
   TYPE_UTF8,
 } from "../abi";
 import { mr_alloc, mr_free } from "../memory/allocator";
-import { bitAt, columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
+import { bitAt, columnAt, hashKeys, passKeys } from "../table/keys";
 import {
-  KEY_COMPOSITE,
   PANE_END,
   PANE_START,
   PASS_ENTRIES,
   PASS_HASHES,
   PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_ROWS,
   TABLE_CONSTANT,
   TABLE_FIRST_PANE,
-  TABLE_KEY_KIND,
   TABLE_LATE_COUNT,
   TABLE_LATE_ROWS,
   TABLE_OFFSET,
@@ -94,11 +93,9 @@ export function countNew(sets: usize, pane: usize, entry: usize, owner: usize, e
 
 /** Looks up the owners of `count` rows, whose numbers and panes are listed; answers for how many it was done. */
 function findOwners(main: usize, batch: usize, rows: usize, panes: usize, count: u32, epoch: u32): u32 {
-  let part = count;
-  let keys = PASS_KEYS;
-  if (load<u32>(main, TABLE_KEY_KIND) == KEY_COMPOSITE) part = stageKeys(main, batch, rows, 0, count, false);
-  else keys = prepareKeys(main, batch, rows, 0, count, false);
+  const part = passKeys(main, batch, rows, 0, count, false);
   if (part == 0) return 0;
+  const keys = <usize>load<u32>(PASS_KEYS_AT);
   hashKeys(main, keys, part);
   const dense = hasDense(<usize>load<u32>(panes));
   const found = dense ? lookUpDense(main, 0, panes, keys, part, epoch) : lookUp(main, 0, panes, keys, part, epoch);

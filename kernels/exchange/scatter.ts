@@ -20,8 +20,8 @@ import {
   TYPE_UTF8,
   VIEW_INLINE_MAX,
 } from "../abi";
-import { bitAt, columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
-import { KEY_COMPOSITE, PASS_HASHES, PASS_KEYS, PASS_ROWS, TABLE_KEY_KIND, TABLE_MAX_PARALLELISM } from "../table/layout";
+import { bitAt, columnAt, hashKeys, passKeys } from "../table/keys";
+import { PASS_HASHES, PASS_KEYS_AT, PASS_ROWS, TABLE_MAX_PARALLELISM } from "../table/layout";
 import {
   PASS_SLOTS,
   PASS_TARGETS,
@@ -73,16 +73,9 @@ export function mr_router_scatter(router: u32, batch: u32, first: u32): u32 {
 
 /** Fills PASS_TARGETS and TARGET_COUNTS for the rows that one pass takes; 0 where memory is used up. */
 function routePass(router: usize, batch: usize, first: u32, wanted: u32): u32 {
-  let count = wanted;
-  let keys: usize;
-  if (load<u32>(router, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-    count = stageKeys(router, batch, 0, first, wanted, false);
-    if (count == 0) return 0;
-    keys = PASS_KEYS;
-  } else {
-    keys = prepareKeys(router, batch, 0, first, wanted, false);
-  }
-  hashKeys(router, keys, count);
+  const count = passKeys(router, batch, 0, first, wanted, false);
+  if (count == 0) return 0;
+  hashKeys(router, <usize>load<u32>(PASS_KEYS_AT), count);
   const targets = load<u32>(router, ROUTER_TARGETS);
   const groups = <u64>load<u32>(router, TABLE_MAX_PARALLELISM);
   memory.fill(TARGET_COUNTS, 0, (<usize>targets) << 2);

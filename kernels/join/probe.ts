@@ -16,21 +16,20 @@ import {
 } from "../abi";
 import { equalKeys, tagOf } from "../table/entries";
 import { entryAtSlot, isDense } from "../table/dense";
-import { columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
+import { columnAt, hashKeys, passKeys } from "../table/keys";
 import {
   BUCKET_NONE,
   BUCKET_SHIFT,
   BUCKET_TAGS,
   GROUP_INDEX,
   GROUP_MASK,
-  KEY_COMPOSITE,
   KEY_FIXED,
   KEY_TEXT,
   PANE_END,
   PANE_START,
   PASS_ENTRIES,
   PASS_HASHES,
-  PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_PANES,
   PASS_ROWS,
   TABLE_FIRST_PANE,
@@ -145,19 +144,14 @@ function openPart(side: usize, other: usize, batch: usize): bool {
   store<u32>(side, 0, SIDE_PROBE_PART);
   store<u32>(side, 0, SIDE_PROBE_ROUNDS);
   if (left == 0) return false;
-  let part = min<u32>(left, PASS_ROWS);
   const rows = <usize>load<u32>(side, SIDE_PROBE_ROWS) + ((<usize>first) << 2);
-  let keys = PASS_KEYS;
-  if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-    part = stageKeys(table, batch, rows, 0, part, false);
-    if (part == 0) {
-      store<u32>(CONTROL_STATUS, STATUS_OUT_OF_MEMORY);
-      store<u32>(CONTROL_DETAIL, load<u32>(rows));
-      return false;
-    }
-  } else {
-    keys = prepareKeys(table, batch, rows, 0, part, false);
+  const part = passKeys(table, batch, rows, 0, min<u32>(left, PASS_ROWS), false);
+  if (part == 0) {
+    store<u32>(CONTROL_STATUS, STATUS_OUT_OF_MEMORY);
+    store<u32>(CONTROL_DETAIL, load<u32>(rows));
+    return false;
   }
+  const keys = <usize>load<u32>(PASS_KEYS_AT);
   hashKeys(table, keys, part);
   const groupCount = load<u32>(side, SIDE_GROUP_COUNT);
   for (let i: u32 = 0; i < part; i++) {

@@ -11,15 +11,13 @@ import {
   STATUS_OK,
   STATUS_OUT_OF_MEMORY,
 } from "../abi";
-import { columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
+import { columnAt, hashKeys, passKeys } from "../table/keys";
 import {
-  KEY_COMPOSITE,
   PASS_HASHES,
-  PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_ROW_NUMBERS,
   PASS_ROWS,
   TABLE_KEY_BYTES,
-  TABLE_KEY_KIND,
   TABLE_SIZE,
 } from "../table/layout";
 import { resolveKey } from "../table/lookup";
@@ -142,14 +140,9 @@ export function mr_join_restore(side: u32, batch: u32): void {
   store<u32>(CONTROL_STATUS, STATUS_OK);
   let first: u32 = 0;
   while (first < rows) {
-    let count = min<u32>(PASS_ROWS, rows - first);
-    let keys = PASS_KEYS;
-    if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      count = stageKeys(table, <usize>batch, 0, first, count, true);
-      if (count == 0) return fail(STATUS_OUT_OF_MEMORY, first);
-    } else {
-      keys = prepareKeys(table, <usize>batch, 0, first, count, true);
-    }
+    const count = passKeys(table, <usize>batch, 0, first, min<u32>(PASS_ROWS, rows - first), true);
+    if (count == 0) return fail(STATUS_OUT_OF_MEMORY, first);
+    const keys = <usize>load<u32>(PASS_KEYS_AT);
     hashKeys(table, keys, count);
     if (!restoreRows(s, <usize>batch, first, count, keys)) return;
     first += count;

@@ -21,19 +21,17 @@ import {
   STATUS_OUT_OF_MEMORY,
   STATUS_TIMESTAMP_RANGE,
 } from "../abi";
-import { bitAt, columnAt, hashKeys, prepareKeys, rowAt, stageKeys } from "../table/keys";
+import { bitAt, columnAt, hashKeys, passKeys, rowAt } from "../table/keys";
 import {
-  KEY_COMPOSITE,
   PANE_NEXT,
   PASS_ENTRIES,
-  PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_PANES,
   PASS_ROW_NUMBERS,
   PASS_ROWS,
   TABLE_FIRST_PANE,
   TABLE_KEY_BYTES,
   TABLE_KEY_COUNT,
-  TABLE_KEY_KIND,
   TABLE_KEYS,
   TABLE_LATE_COUNT,
   TABLE_LATE_ROWS,
@@ -277,17 +275,12 @@ function keepRows(side: usize, batch: usize, picked: u32, now: i64, epoch: u32):
   let rowNumbers = PASS_ROW_NUMBERS;
   let panes = PASS_PANES;
   while (picked > 0) {
-    let part = picked;
-    let keys = PASS_KEYS;
-    if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      part = stageKeys(table, batch, rowNumbers, 0, picked, false);
-      if (part == 0) {
-        stop(STATUS_OUT_OF_MEMORY, load<u32>(rowNumbers));
-        return false;
-      }
-    } else {
-      keys = prepareKeys(table, batch, rowNumbers, 0, picked, false);
+    const part = passKeys(table, batch, rowNumbers, 0, picked, false);
+    if (part == 0) {
+      stop(STATUS_OUT_OF_MEMORY, load<u32>(rowNumbers));
+      return false;
     }
+    const keys = <usize>load<u32>(PASS_KEYS_AT);
     let found: u32;
     if (hasDense(<usize>load<u32>(panes))) {
       found = lookUpDense(table, 0, panes, keys, part, 0);

@@ -13,16 +13,15 @@ import {
   STATUS_OUT_OF_MEMORY,
 } from "../abi";
 import { changesLeft, endGathering, firstChange, followMove, gatherChanges, nextChange, NODE_EPOCH, unlink } from "../changes/list";
-import { columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
+import { columnAt, hashKeys, passKeys } from "../table/keys";
 import {
   COUNT,
   GROUP_SHIFT,
-  KEY_COMPOSITE,
   ORDERED_FLOAT,
   OUT_ROWS_MAX,
   PANE_GROUPS,
   PASS_HASHES,
-  PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_ROWS,
   TABLE_CURSOR_CHUNK,
   TABLE_CURSOR_GROUP,
@@ -30,7 +29,6 @@ import {
   TABLE_GROUP_START,
   TABLE_KEY_BYTES,
   TABLE_KEY_COUNT,
-  TABLE_KEY_KIND,
   TABLE_STATE_COUNT,
   TABLE_STATES,
   TABLE_TEMPLATE,
@@ -95,6 +93,7 @@ export function mr_running_gather_all(run: u32): void {
   const table = load<u32>(run, RUN_TABLE);
   store<u32>(table, 0, TABLE_CURSOR_GROUP);
   store<u32>(table, 0, TABLE_CURSOR_CHUNK);
+  store<u32>(CONTROL_STATUS, STATUS_OK);
 }
 
 /** The next rows of all, without dead ones and without weights; 0 = no more. */
@@ -206,18 +205,13 @@ export function mr_running_restore(run: u32, batch: u32): void {
   store<u32>(CONTROL_STATUS, STATUS_OK);
   let first: u32 = 0;
   while (first < rows) {
-    let count = min<u32>(PASS_ROWS, rows - first);
-    let keys = PASS_KEYS;
     const state = keysFrom(<usize>batch, 1);
-    if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      count = stageKeys(table, state, 0, first, count, true);
-      if (count == 0) {
-        fail(STATUS_OUT_OF_MEMORY, first);
-        return;
-      }
-    } else {
-      keys = prepareKeys(table, state, 0, first, count, true);
+    const count = passKeys(table, state, 0, first, min<u32>(PASS_ROWS, rows - first), true);
+    if (count == 0) {
+      fail(STATUS_OUT_OF_MEMORY, first);
+      return;
     }
+    const keys = <usize>load<u32>(PASS_KEYS_AT);
     hashKeys(table, keys, count);
     if (!restoreRows(<usize>run, <usize>batch, first, count, keys)) return;
     first += count;

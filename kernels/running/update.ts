@@ -13,18 +13,14 @@ import {
 } from "../abi";
 import { noteChange } from "../changes/list";
 import { mr_alloc, mr_free } from "../memory/allocator";
-import { hashKeys, prepareKeys, stageKeys } from "../table/keys";
+import { passKeys } from "../table/keys";
 import {
-  KEY_COMPOSITE,
   PASS_ENTRIES,
-  PASS_KEYS,
   PASS_ROWS,
   TABLE_ENTRY_BYTES,
   TABLE_KEY_BYTES,
-  TABLE_KEY_KIND,
 } from "../table/layout";
-import { lookUp } from "../table/lookup";
-import { hasDense, lookUpDense } from "../window/dense_pane";
+import { findUnmarked } from "../window/dense_pane";
 import { foldRows } from "../window/fold";
 import { foldWeighted } from "./fold";
 import {
@@ -92,22 +88,10 @@ function updatePass(run: usize, batch: usize, first: u32, count: u32, epoch: u32
   const table = <usize>load<u32>(run, RUN_TABLE);
   const pane = <usize>load<u32>(run, RUN_PANE);
   while (count > 0) {
-    let part = count;
-    let keys = PASS_KEYS;
-    if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      part = stageKeys(table, batch, 0, first, count, false);
-      if (part == 0) return stop(STATUS_OUT_OF_MEMORY, first);
-    } else {
-      keys = prepareKeys(table, batch, 0, first, count, false);
-    }
-    let found: u32;
-    // Epoch 0: the table makes no marks, the list of changes stands for them.
-    if (hasDense(pane)) {
-      found = lookUpDense(table, pane, 0, keys, part, 0);
-    } else {
-      hashKeys(table, keys, part);
-      found = lookUp(table, pane, 0, keys, part, 0);
-    }
+    const part = passKeys(table, batch, 0, first, count, false);
+    if (part == 0) return stop(STATUS_OUT_OF_MEMORY, first);
+    // The table makes no marks: the list of changes stands for them.
+    const found = findUnmarked(table, pane, part);
     if (found < part) return stop(load<u32>(CONTROL_STATUS), first + found);
     if (!touchEntries(run, part, epoch)) return stop(STATUS_OUT_OF_MEMORY, first);
     if (load<u32>(run, RUN_WEIGHTED) != 0) {

@@ -15,11 +15,13 @@ import {
 import { hashFixed, hashFixedKeys, hashNull, hashView, NULL_LENGTH } from "../hash/key_hash";
 import { mr_alloc, mr_free } from "../memory/allocator";
 import {
+  KEY_COMPOSITE,
   KEY_FIXED,
   KEY_NULLABLE,
   KEY_TEXT,
   PASS_HASHES,
   PASS_KEYS,
+  PASS_KEYS_AT,
   TABLE_KEY_COUNT,
   TABLE_KEY_KIND,
   TABLE_KEYS,
@@ -62,8 +64,8 @@ function keyColumn(table: usize, batch: usize, part: u32, isState: bool): usize 
   return columnAt(batch, isState ? 2 + part : load<u32>(descriptor));
 }
 
-/** Address of the keys of `count` rows: the column itself where it already has the form of keys. */
-export function prepareKeys(table: usize, batch: usize, rowNumbers: usize, first: u32, count: u32, isState: bool): usize {
+/** Address of the keys of `count` rows, none composite: the column itself where it already has the form of keys. */
+function prepareKeys(table: usize, batch: usize, rowNumbers: usize, first: u32, count: u32, isState: bool): usize {
   const kind = load<u32>(table, TABLE_KEY_KIND);
   const column = keyColumn(table, batch, 0, isState);
   const type = load<u32>(table + TABLE_KEYS, 4);
@@ -155,8 +157,8 @@ function growStaging(table: usize, bytes: u64): bool {
   return true;
 }
 
-/** Encodes the keys of as many of the rows as the staging buffer takes; 0 where memory is used up. */
-export function stageKeys(table: usize, batch: usize, rowNumbers: usize, first: u32, count: u32, isState: bool): u32 {
+/** Encodes the composite keys of as many of the rows as the staging buffer takes; 0 where memory is used up. */
+function stageKeys(table: usize, batch: usize, rowNumbers: usize, first: u32, count: u32, isState: bool): u32 {
   let used: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const row = rowAt(rowNumbers, first, i);
@@ -178,6 +180,18 @@ export function stageKeys(table: usize, batch: usize, rowNumbers: usize, first: 
     }
     used += <u32>bytes;
   }
+  return count;
+}
+
+/**
+ * Brings the keys of rows into the form that entries hold, and their address into PASS_KEYS_AT. How many rows: all, or
+ * as many as the staging buffer of composite keys takes; 0 where memory is used up.
+ */
+export function passKeys(table: usize, batch: usize, rowNumbers: usize, first: u32, count: u32, isState: bool): u32 {
+  let keys = PASS_KEYS;
+  if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) count = stageKeys(table, batch, rowNumbers, first, count, isState);
+  else keys = prepareKeys(table, batch, rowNumbers, first, count, isState);
+  store<u32>(PASS_KEYS_AT, <u32>keys);
   return count;
 }
 

@@ -176,6 +176,7 @@ export const PASS_PRESENT_ROWS: usize = 23552;
 export const PASS_TAGS: usize = 25600; // u32 each, the tag in the low byte
 export const PASS_GROUPS: usize = 27648; // u32 each, bytes from the pane's first group
 export const PASS_MISSES: usize = 29696; // u32 each, places in the pass
+export const PASS_KEYS_AT: usize = 31744; // u32 address of the pass's keys: PASS_KEYS, or the column that has their form
 export const PASS_WATERMARKS: usize = 65536; // 512 x 8; behind what fills output batches, because less is free before it
 
 // What stands for the watermarks of a batch's rows (window/watermarks.ts):

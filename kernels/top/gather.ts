@@ -16,24 +16,22 @@ import { changesLeft, endGathering, firstChange, gatherChanges, nextChange, NODE
 import { keysFrom, writeWeights } from "../running/emit";
 import { writeKeyGroups } from "../running/gather";
 import { chunkEnd } from "../table/entries";
-import { columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
+import { columnAt, hashKeys, passKeys } from "../table/keys";
 import {
   CHUNK_HEADER,
   CHUNK_NEXT,
   GROUP_FIRST_CHUNK,
   GROUP_SHIFT,
-  KEY_COMPOSITE,
   OUT_ROWS_MAX,
   PANE_GROUPS,
   PASS_HASHES,
-  PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_ROWS,
   TABLE_ENTRY_BYTES,
   TABLE_GROUP_COUNT,
   TABLE_GROUP_START,
   TABLE_KEY_BYTES,
   TABLE_KEY_COUNT,
-  TABLE_KEY_KIND,
 } from "../table/layout";
 import { groupOf, resolveKey } from "../table/lookup";
 import { compactLongKeys } from "../table/remove";
@@ -104,6 +102,7 @@ export function mr_top_gather_all(top: u32): void {
   store<u32>(top, 0, TOP_ALL_GROUP);
   store<u32>(top, 0, TOP_ALL_CHUNK);
   store<u32>(top, 0, TOP_ALL_ROW);
+  store<u32>(CONTROL_STATUS, STATUS_OK);
 }
 
 /** The next entry from the cursor on, at which it then stands; 0 = there is none. */
@@ -232,18 +231,13 @@ export function mr_top_restore(top: u32, batch: u32): void {
   store<u32>(CONTROL_STATUS, STATUS_OK);
   let first: u32 = 0;
   while (first < rows) {
-    let count = min<u32>(PASS_ROWS, rows - first);
-    let keys = PASS_KEYS;
     const state = keysFrom(<usize>batch, 1);
-    if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      count = stageKeys(table, state, 0, first, count, true);
-      if (count == 0) {
-        fail(STATUS_OUT_OF_MEMORY, first);
-        return;
-      }
-    } else {
-      keys = prepareKeys(table, state, 0, first, count, true);
+    const count = passKeys(table, state, 0, first, min<u32>(PASS_ROWS, rows - first), true);
+    if (count == 0) {
+      fail(STATUS_OUT_OF_MEMORY, first);
+      return;
     }
+    const keys = <usize>load<u32>(PASS_KEYS_AT);
     hashKeys(table, keys, count);
     if (!restoreRows(<usize>top, <usize>batch, first, count, keys)) return;
     first += count;

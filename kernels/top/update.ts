@@ -6,10 +6,9 @@
 
 import { BATCH_ROWS, BATCH_WEIGHTS, CONTROL_DETAIL, CONTROL_STATUS, STATUS_OK, STATUS_OUT_OF_MEMORY } from "../abi";
 import { mr_alloc, mr_free } from "../memory/allocator";
-import { hashKeys, prepareKeys, stageKeys } from "../table/keys";
-import { KEY_COMPOSITE, PASS_ENTRIES, PASS_KEYS, PASS_ROWS, TABLE_KEY_KIND } from "../table/layout";
-import { lookUp } from "../table/lookup";
-import { hasDense, lookUpDense } from "../window/dense_pane";
+import { passKeys } from "../table/keys";
+import { PASS_ENTRIES, PASS_ROWS } from "../table/layout";
+import { findUnmarked } from "../window/dense_pane";
 import {
   LIST_BATCH,
   LIST_LIVE,
@@ -131,21 +130,9 @@ function updatePass(top: usize, batch: usize, first: u32, count: u32, epoch: u32
   const table = <usize>load<u32>(top, TOP_TABLE);
   const pane = <usize>load<u32>(top, TOP_PANE);
   while (count > 0) {
-    let part = count;
-    let keys = PASS_KEYS;
-    if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      part = stageKeys(table, batch, 0, first, count, false);
-      if (part == 0) return stop(STATUS_OUT_OF_MEMORY, first);
-    } else {
-      keys = prepareKeys(table, batch, 0, first, count, false);
-    }
-    let found: u32;
-    if (hasDense(pane)) {
-      found = lookUpDense(table, pane, 0, keys, part, 0);
-    } else {
-      hashKeys(table, keys, part);
-      found = lookUp(table, pane, 0, keys, part, 0);
-    }
+    const part = passKeys(table, batch, 0, first, count, false);
+    if (part == 0) return stop(STATUS_OUT_OF_MEMORY, first);
+    const found = findUnmarked(table, pane, part);
     if (found < part) return stop(load<u32>(CONTROL_STATUS), first + found);
     for (let i: u32 = 0; i < part; i++) {
       const entry = <usize>load<u32>(PASS_ENTRIES + ((<usize>i) << 2));

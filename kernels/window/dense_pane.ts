@@ -12,11 +12,13 @@ import {
   PANE_DENSE_SPAN,
   PANE_MISSES,
   PASS_ENTRIES,
+  PASS_KEYS_AT,
   PASS_MISSES,
   TABLE_GROUP_COUNT,
 } from "../table/layout";
 import { denseSlot, isDense, SLOT_MARKED } from "../table/dense";
-import { groupOf, resolveFixed, stopped } from "../table/lookup";
+import { hashKeys } from "../table/keys";
+import { groupOf, lookUp, resolveFixed, stopped } from "../table/lookup";
 import { addMark, reserveMark } from "../table/marks";
 
 export const EPOCH_AT: usize = 8; // behind a key of 8 bytes
@@ -120,6 +122,14 @@ export function findDense(many: bool, table: usize, pane: usize, panes: usize, k
     store<u32>(at, <u32>entry, PASS_ENTRIES);
   }
   return count;
+}
+
+/** Fills PASS_ENTRIES with one pane's entries, made where there is none, for the pass's keys; none is marked. Rows done. */
+export function findUnmarked(table: usize, pane: usize, count: u32): u32 {
+  const keys = <usize>load<u32>(PASS_KEYS_AT);
+  if (hasDense(pane)) return lookUpDense(table, pane, 0, keys, count, 0);
+  hashKeys(table, keys, count);
+  return lookUp(table, pane, 0, keys, count, 0);
 }
 
 /** Fills PASS_ENTRIES with marked entries; number of rows done, as `lookUp`. */

@@ -11,11 +11,10 @@ import {
   STATUS_OUT_OF_MEMORY,
 } from "../abi";
 import { mr_alloc, mr_free } from "../memory/allocator";
-import { columnAt, hashKeys, prepareKeys, stageKeys } from "../table/keys";
+import { columnAt, hashKeys, passKeys } from "../table/keys";
 import {
   COUNT,
   GROUP_SHIFT,
-  KEY_COMPOSITE,
   MARKS_EPOCH,
   MARKS_HEADER,
   MARKS_NEXT,
@@ -27,7 +26,7 @@ import {
   PANE_MARKS_FIRST,
   PANE_NEXT,
   PASS_HASHES,
-  PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_ROWS,
   TABLE_CHANGED,
   TABLE_CHANGED_BYTES,
@@ -43,7 +42,6 @@ import {
   TABLE_GROUP_START,
   TABLE_KEY_BYTES,
   TABLE_KEY_COUNT,
-  TABLE_KEY_KIND,
   TABLE_OFFSET,
   TABLE_SIZE,
   TABLE_STATE_COUNT,
@@ -297,14 +295,9 @@ export function mr_window_restore(table: u32, batch: u32, epoch: u32): void {
   store<u32>(CONTROL_STATUS, STATUS_OK);
   let first: u32 = 0;
   while (first < rows) {
-    let count = min<u32>(PASS_ROWS, rows - first);
-    let keys = PASS_KEYS;
-    if (load<u32>(t, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      count = stageKeys(t, <usize>batch, 0, first, count, true);
-      if (count == 0) return fail(STATUS_OUT_OF_MEMORY, first);
-    } else {
-      keys = prepareKeys(t, <usize>batch, 0, first, count, true);
-    }
+    const count = passKeys(t, <usize>batch, 0, first, min<u32>(PASS_ROWS, rows - first), true);
+    if (count == 0) return fail(STATUS_OUT_OF_MEMORY, first);
+    const keys = <usize>load<u32>(PASS_KEYS_AT);
     hashKeys(t, keys, count);
     if (!restoreRows(t, <usize>batch, first, count, keys, epoch)) return;
     first += count;

@@ -16,19 +16,17 @@ import {
   STATUS_OUT_OF_MEMORY,
   STATUS_TIMESTAMP_RANGE,
 } from "../abi";
-import { columnAt, hashKeys, prepareKeys, rowAt, stageKeys } from "../table/keys";
+import { columnAt, hashKeys, passKeys, rowAt } from "../table/keys";
 import {
-  KEY_COMPOSITE,
   PANE_END,
   PANE_START,
-  PASS_KEYS,
+  PASS_KEYS_AT,
   PASS_PANES,
   PASS_ROW_NUMBERS,
   PASS_ROWS,
   PASS_WATERMARKS,
   TABLE_CURRENT_PANE,
   TABLE_FIRED,
-  TABLE_KEY_KIND,
   TABLE_LATE_COUNT,
   TABLE_LATE_ROWS,
   TABLE_OFFSET,
@@ -138,17 +136,12 @@ export function aggregate(
   table: usize, batch: usize, pane: usize, panes: usize, rowNumbers: usize, first: u32, count: u32, epoch: u32,
 ): bool {
   while (count > 0) {
-    let part = count;
-    let keys = PASS_KEYS;
-    if (load<u32>(table, TABLE_KEY_KIND) == KEY_COMPOSITE) {
-      part = stageKeys(table, batch, rowNumbers, first, count, false);
-      if (part == 0) {
-        stop(STATUS_OUT_OF_MEMORY, rowAt(rowNumbers, first, 0));
-        return false;
-      }
-    } else {
-      keys = prepareKeys(table, batch, rowNumbers, first, count, false);
+    const part = passKeys(table, batch, rowNumbers, first, count, false);
+    if (part == 0) {
+      stop(STATUS_OUT_OF_MEMORY, rowAt(rowNumbers, first, 0));
+      return false;
     }
+    const keys = <usize>load<u32>(PASS_KEYS_AT);
     const dense = hasDense(panes == 0 ? pane : <usize>load<u32>(panes));
     const folded = dense && panes == 0 && foldsOneInteger(table);
     let found: u32;

@@ -1,9 +1,6 @@
 // Keyed state of one running aggregate, which is all that it is: the host side of kernels/running, where rows are
 // folded and results compared.
-//
-// Invariants:
-// - Epochs begin at 1 and never decrease; an epoch that was completed is not updated again.
-// - After an error the table is unusable: the job fails over to its last checkpoint.
+// How its rows of state go out and in, and what must hold of epochs: lasting_rows.ts.
 
 import { assert } from "../base/assert.ts";
 import { corruptionError, type MillraceError, userError } from "../base/errors.ts";
@@ -11,17 +8,14 @@ import type { OperatorUid } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
 import { equalSchemas, type Schema } from "../batch/schema.ts";
-import { BatchRegion, typeCode } from "../kernel/batch_region.ts";
+import { type BatchRegion, typeCode } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import { WATERMARK_MIN } from "../time/window.ts";
 import { STATUS_BAD_STATE, STATUS_OK, STATUS_OUT_OF_MEMORY, STATUS_OVERFLOW } from "../../kernels/abi.ts";
-import { checkStateSchema, Epochs } from "./epochs.ts";
+import { LastingRows } from "./lasting_rows.ts";
 import { planRunningTable, type RunningPlan, type RunningTableConfig } from "./running_plan.ts";
 
 export type { RunningAggregate, RunningTableConfig } from "./running_plan.ts";
-
-/** Rows of a batch of state; a column of so many rows and its slack fill a power of two. */
-const STATE_ROWS = 4094;
 
 interface RunningKernels {
   mr_running_create(
@@ -65,8 +59,7 @@ export class RunningTable {
   readonly #config: RunningTableConfig;
   readonly #plan: RunningPlan;
   readonly #table: number;
-  readonly #epochs = new Epochs();
-  #stateRegion: BatchRegion | undefined;
+  readonly #rows: LastingRows;
 
   constructor(uid: OperatorUid, kernel: KernelInstance, input: BatchRegion, config: RunningTableConfig) {
     this.uid = uid;
@@ -78,6 +71,7 @@ export class RunningTable {
     this.outputSchema = this.#plan.outputSchema;
     this.schema = this.#plan.stateSchema;
     this.#table = this.#create();
+    this.#rows = this.#lasting();
   }
 
   #create(): number {
@@ -103,6 +97,25 @@ export class RunningTable {
     return table;
   }
 
+  #lasting(): LastingRows {
+    const kernels = this.#kernels;
+    const table = this.#table;
+    return new LastingRows({
+      kernel: this.#kernel,
+      schema: this.schema,
+      where: this.#config.where,
+      failure: (what) => this.#failure(what),
+      kernels: {
+        gatherBegin: (afterEpoch) => kernels.mr_running_gather_begin(table, afterEpoch),
+        gatherNext: (batch, capacity) => kernels.mr_running_gather_next(table, batch, capacity),
+        gatherAll: () => kernels.mr_running_gather_all(table),
+        allNext: (batch, capacity) => kernels.mr_running_all_next(table, batch, capacity),
+        completed: (epoch) => kernels.mr_running_completed(table, epoch),
+        restore: (batch) => kernels.mr_running_restore(table, batch),
+      },
+    });
+  }
+
   /**
    * Folds the input region's rows into state under `epoch`, then fills `output`, a region of `outputSchema` for 2 rows
    * or more, with what that changed and calls `emit` as often as needed: for each key the old row (weight -1) and the
@@ -111,7 +124,7 @@ export class RunningTable {
   update(epoch: number, output: BatchRegion, emit: () => void): void {
     assert(output.capacity >= 2 && equalSchemas(output.schema, this.outputSchema), "results fit the output region");
     assert(this.#config.updating || !this.#input.weighted, "an append-only input takes no rows back");
-    this.#epochs.update(epoch);
+    this.#rows.epochs.update(epoch);
     this.#kernels.mr_running_update(this.#table, this.#input.address, epoch);
     if (this.#kernel.status !== STATUS_OK) throw this.#failure("row");
     output.useWeights(true);
@@ -134,56 +147,21 @@ export class RunningTable {
     assert(false, `rows reach the task that owns their key group (${where}, status ${status})`);
   }
 
-  /** Entries changed after `afterEpoch`, dead ones as tombstones; -1 gives every live entry. */
   gather(afterEpoch: number): RecordBatch[] {
-    this.#epochs.gather(afterEpoch);
-    const region = this.#regionOfState();
-    const kernels = this.#kernels;
-    const whole = afterEpoch === -1;
-    region.useWeights(!whole);
-    if (whole) kernels.mr_running_gather_all(this.#table);
-    else {
-      kernels.mr_running_gather_begin(this.#table, afterEpoch);
-      if (this.#kernel.status !== STATUS_OK) {
-        throw this.#kernel.outOfMemory(`a list of the changed keys (${this.#config.where})`);
-      }
-    }
-    const next = whole ? kernels.mr_running_all_next : kernels.mr_running_gather_next;
-    const batches: RecordBatch[] = [];
-    while (next(this.#table, region.address, region.capacity) !== 0) batches.push(region.packOut());
-    return batches;
+    return this.#rows.gather(afterEpoch);
   }
-
-  #regionOfState(): BatchRegion {
-    this.#stateRegion ??= new BatchRegion(this.#kernel, this.schema, STATE_ROWS);
-    return this.#stateRegion;
+  completed(epoch: number): void {
+    this.#rows.completed(epoch);
   }
-
+  restore(batch: RecordBatch): void {
+    this.#rows.restore(batch);
+  }
   scalars(): PlainData {
     return {};
   }
   restoreScalars(): void {
-    this.#epochs.restore();
+    this.#rows.epochs.restore();
   }
-
-  /** The checkpoint that holds `epoch` is durable: changes up to it are forgotten, and the memory of dead keys is freed. */
-  completed(epoch: number): void {
-    this.#epochs.completed(epoch);
-    this.#kernels.mr_running_completed(this.#table, epoch);
-  }
-
-  /** Takes over state rows; later rows win, tombstones remove. Rows outside the key group range are left out. */
-  restore(batch: RecordBatch): void {
-    this.#epochs.restore();
-    checkStateSchema(batch.schema, this.schema, this.#config.where);
-    const region = this.#regionOfState();
-    for (let start = 0; start < batch.rowCount; start += STATE_ROWS) {
-      region.load(batch, start, Math.min(start + STATE_ROWS, batch.rowCount));
-      this.#kernels.mr_running_restore(this.#table, region.address);
-      if (this.#kernel.status !== STATUS_OK) throw this.#failure("state row");
-    }
-  }
-
   expiryOf(): bigint | undefined {
     return undefined;
   }
@@ -196,7 +174,7 @@ export class RunningTable {
   }
 
   free(): void {
-    this.#stateRegion?.free();
+    this.#rows.free();
     this.#kernels.mr_running_free(this.#table);
   }
 }

@@ -1,8 +1,5 @@
 // Keyed state of one top-N operator, the best rows of each key, which is all that it is: the host side of kernels/top.
-//
-// Invariants:
-// - Epochs begin at 1 and never decrease; an epoch that was completed is not updated again.
-// - After an error the table is unusable: the job fails over to its last checkpoint.
+// How its rows of state go out and in, and what must hold of epochs: lasting_rows.ts.
 
 import { assert } from "../base/assert.ts";
 import { corruptionError, type MillraceError } from "../base/errors.ts";
@@ -15,13 +12,10 @@ import { BorrowedRegion } from "../kernel/borrowed_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import { WATERMARK_MIN } from "../time/window.ts";
 import { STATUS_BAD_STATE, STATUS_OK, STATUS_OUT_OF_MEMORY } from "../../kernels/abi.ts";
-import { checkStateSchema, Epochs } from "./epochs.ts";
+import { LastingRows } from "./lasting_rows.ts";
 import { planTopTable, type TopPlan, type TopTableConfig } from "./top_plan.ts";
 
 export type { TopOrder, TopTableConfig } from "./top_plan.ts";
-
-/** Rows of a batch of state; a column of so many rows and its slack fill a power of two. */
-const STATE_ROWS = 4094;
 
 interface TopKernels {
   mr_top_create(
@@ -66,8 +60,7 @@ export class TopTable {
   readonly #table: number;
   readonly #result: BatchRegion;
   readonly #borrowed: BorrowedRegion;
-  readonly #epochs = new Epochs();
-  #stateRegion: BatchRegion | undefined;
+  readonly #rows: LastingRows;
 
   /** @param outputRows room of the output region, 2 or more. */
   constructor(uid: OperatorUid, kernel: KernelInstance, input: BatchRegion, config: TopTableConfig, outputRows = 4096) {
@@ -80,6 +73,7 @@ export class TopTable {
     this.#plan = planTopTable(input.schema, config);
     this.schema = this.#plan.stateSchema;
     this.#table = this.#create();
+    this.#rows = this.#lasting();
     this.#result = new BatchRegion(kernel, this.#plan.resultSchema, outputRows);
     this.#borrowed = new BorrowedRegion(kernel, this.#plan.outputSchema, outputRows);
     this.output = this.#borrowed;
@@ -117,13 +111,32 @@ export class TopTable {
     return table;
   }
 
+  #lasting(): LastingRows {
+    const kernels = this.#kernels;
+    const table = this.#table;
+    return new LastingRows({
+      kernel: this.#kernel,
+      schema: this.schema,
+      where: this.#config.where,
+      failure: (what) => this.#failure(what),
+      kernels: {
+        gatherBegin: (afterEpoch) => kernels.mr_top_gather_begin(table, afterEpoch),
+        gatherNext: (batch, capacity) => kernels.mr_top_gather_next(table, batch, capacity),
+        gatherAll: () => kernels.mr_top_gather_all(table),
+        allNext: (batch, capacity) => kernels.mr_top_all_next(table, batch, capacity),
+        completed: (epoch) => kernels.mr_top_completed(table, epoch),
+        restore: (batch) => kernels.mr_top_restore(table, batch),
+      },
+    });
+  }
+
   /**
    * Takes the input region's rows under `epoch`, then fills `output` with what that changed among the best and calls
    * `emit` as often as needed. Text in `output` is valid during `emit` only.
    */
   update(epoch: number, emit: () => void): void {
     assert(this.#config.updating || !this.#input.weighted, "an append-only input takes no rows back");
-    this.#epochs.update(epoch);
+    this.#rows.epochs.update(epoch);
     const rows = this.#input.rowCount;
     let taken = 0;
     while (taken < rows) {
@@ -156,54 +169,20 @@ export class TopTable {
     assert(false, `rows reach the task that owns their key group (${where}, status ${status})`);
   }
 
-  /** Rows changed after `afterEpoch`, those that are gone as tombstones; -1 gives every row. */
   gather(afterEpoch: number): RecordBatch[] {
-    this.#epochs.gather(afterEpoch);
-    const region = this.#regionOfState();
-    const kernels = this.#kernels;
-    const whole = afterEpoch === -1;
-    region.useWeights(!whole);
-    if (whole) kernels.mr_top_gather_all(this.#table);
-    else kernels.mr_top_gather_begin(this.#table, afterEpoch);
-    const next = whole ? kernels.mr_top_all_next : kernels.mr_top_gather_next;
-    const batches: RecordBatch[] = [];
-    const hasNext = (): boolean => {
-      if (!whole && this.#kernel.status !== STATUS_OK) return false;
-      return next(this.#table, region.address, region.capacity) !== 0;
-    };
-    while (hasNext()) batches.push(region.packOut());
-    if (this.#kernel.status !== STATUS_OK) throw this.#kernel.outOfMemory(`gathering rows (${this.#config.where})`);
-    return batches;
+    return this.#rows.gather(afterEpoch);
   }
-
-  #regionOfState(): BatchRegion {
-    this.#stateRegion ??= new BatchRegion(this.#kernel, this.schema, STATE_ROWS);
-    return this.#stateRegion;
+  completed(epoch: number): void {
+    this.#rows.completed(epoch);
   }
-
+  restore(batch: RecordBatch): void {
+    this.#rows.restore(batch);
+  }
   scalars(): PlainData {
     return {};
   }
   restoreScalars(): void {
-    this.#epochs.restore();
-  }
-
-  /** The checkpoint that holds `epoch` is durable: changes up to it are forgotten, and the memory of dead rows is freed. */
-  completed(epoch: number): void {
-    this.#epochs.completed(epoch);
-    this.#kernels.mr_top_completed(this.#table, epoch);
-  }
-
-  /** Takes over state rows; later rows win, tombstones remove. Rows outside the key group range are left out. */
-  restore(batch: RecordBatch): void {
-    this.#epochs.restore();
-    checkStateSchema(batch.schema, this.schema, this.#config.where);
-    const region = this.#regionOfState();
-    for (let start = 0; start < batch.rowCount; start += STATE_ROWS) {
-      region.load(batch, start, Math.min(start + STATE_ROWS, batch.rowCount));
-      this.#kernels.mr_top_restore(this.#table, region.address);
-      if (this.#kernel.status !== STATUS_OK) throw this.#failure("state row");
-    }
+    this.#rows.epochs.restore();
   }
 
   expiryOf(): bigint | undefined {
@@ -219,7 +198,7 @@ export class TopTable {
   }
 
   free(): void {
-    this.#stateRegion?.free();
+    this.#rows.free();
     this.#borrowed.free();
     this.#result.free();
     this.#kernels.mr_top_free(this.#table);
