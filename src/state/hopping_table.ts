@@ -7,16 +7,16 @@
 // - State rows are those of the panes and of the late contributions; what the kernels derive from them is made anew
 //   after a restore, from the same additions in the same order.
 
-import { assert, present } from "../base/assert.ts";
+import { present } from "../base/assert.ts";
 import { userError } from "../base/errors.ts";
-import { equalSchemas, type Schema } from "../batch/schema.ts";
+import type { Schema } from "../batch/schema.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import { WATERMARK_MIN } from "../time/window.ts";
-import { STATUS_OK } from "../../kernels/abi.ts";
+import { DerivedWindows } from "./derived_windows.ts";
 import { createValueTable } from "./distinct_table.ts";
 import type { WindowTableConfig } from "./window_plan.ts";
-import { type LateRows, stateFailure, type WindowState, type WindowStateTable } from "./window_state.ts";
+import type { LateRows, WindowState, WindowStateTable } from "./window_state.ts";
 import { WindowTable } from "./window_table.ts";
 
 export interface HoppingTableConfig extends WindowTableConfig {
@@ -74,10 +74,7 @@ export class HoppingTable implements WindowState {
   readonly #blocks: number;
   readonly #seen: readonly number[];
   readonly #hop: number;
-  #fired = WATERMARK_MIN;
-  #rowsAggregated = 0n;
-  /** Restored state settles before the first row or watermark. */
-  #state: "restoring" | "open" | "broken" = "restoring";
+  readonly #windows: DerivedWindows;
 
   constructor(kernel: KernelInstance, input: BatchRegion, config: HoppingTableConfig) {
     this.#kernel = kernel;
@@ -99,6 +96,7 @@ export class HoppingTable implements WindowState {
     const tables = [this.#panes.address, this.#late.address, this.#blocks] as const;
     this.#hop = this.#kernels.mr_hop_create(...tables, size, BigInt(slideMs), valueBytes, outRows) >>> 0;
     if (this.#hop === 0) throw kernel.outOfMemory("a table of hopping windows");
+    this.#windows = this.#derived();
     this.#seen = sets.map(({ column, at }, index) => {
       const source = present(input.schema[column], "the counted column");
       const seen = createValueTable(kernel, config, sizeMs, source, NEVER);
@@ -106,6 +104,16 @@ export class HoppingTable implements WindowState {
       const ofLateRows = present(this.#late.sets[index], "the sets of late rows").address;
       this.#kernels.mr_hop_add_sets(this.#hop, ofPanes, ofLateRows, seen, at);
       return seen;
+    });
+  }
+
+  #derived(): DerivedWindows {
+    const kernels = this.#kernels;
+    const hop = this.#hop;
+    return new DerivedWindows(this.#kernel, this.#where, this.outputSchema, {
+      settle: (fired) => kernels.mr_hop_settle(hop, fired),
+      update: (epoch) => kernels.mr_hop_update(hop, this.#input.address, epoch),
+      fire: ({ address, capacity }, watermark) => kernels.mr_hop_fire(hop, address, capacity, watermark),
     });
   }
 
@@ -126,51 +134,20 @@ export class HoppingTable implements WindowState {
     return table;
   }
 
-  #settle(): void {
-    if (this.#state === "open") return;
-    assert(this.#state === "restoring", "the table is open");
-    this.#kernels.mr_hop_settle(this.#hop, this.#fired);
-    this.#check("watermark");
-    this.#state = "open";
-  }
-
-  #check(what: string): void {
-    if (this.#kernel.status === STATUS_OK) return;
-    this.#state = "broken";
-    throw stateFailure(this.#kernel, this.#where, what);
-  }
-
   update(epoch: number): LateRows {
-    this.#settle();
-    const before = this.#kernel.rowsAggregated;
-    const lateCount = this.#kernels.mr_hop_update(this.#hop, this.#input.address, epoch);
-    this.#rowsAggregated += this.#kernel.rowsAggregated - before;
-    this.#check("row");
-    return { lateCount, lateRows: () => this.#panes.lateRows(lateCount) };
+    return this.#windows.update(epoch, (count) => this.#panes.lateRows(count));
   }
 
-  fire(watermark: bigint, output: BatchRegion, emit: (rows: number) => void): number {
-    assert(equalSchemas(output.schema, this.outputSchema), "results go into a region of the output schema");
-    this.#settle();
-    let total = 0;
-    for (;;) {
-      const rows = this.#kernels.mr_hop_fire(this.#hop, output.address, output.capacity, watermark);
-      this.#check("watermark");
-      if (rows === 0) break;
-      total += rows;
-      emit(rows);
-    }
-    if (watermark > this.#fired) this.#fired = watermark;
-    return total;
+  fire(watermark: bigint, output: BatchRegion, emit: (rows: number) => void, epoch: number): number {
+    return this.#windows.fire(watermark, output, emit, epoch);
   }
 
   get firedWatermark(): bigint {
-    return this.#fired;
+    return this.#windows.fired;
   }
   set firedWatermark(watermark: bigint) {
-    assert(this.#state === "restoring", "the fired watermark is set before anything else");
     const { sizeMs, slideMs } = this.#config;
-    this.#fired = watermark;
+    this.#windows.fired = watermark;
     // A pane is needed until the last window that has it has fired.
     const gone = watermark - BigInt(sizeMs - slideMs);
     this.#panes.firedWatermark = gone < WATERMARK_MIN ? WATERMARK_MIN : gone;
@@ -178,7 +155,7 @@ export class HoppingTable implements WindowState {
   }
 
   get rowsAggregated(): bigint {
-    return this.#rowsAggregated;
+    return this.#windows.rowsAggregated;
   }
 
   free(): void {

@@ -12,9 +12,9 @@ import { columnIndex, equalSchemas, type Schema } from "../batch/schema.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import { WATERMARK_MIN } from "../time/window.ts";
-import { STATUS_OK } from "../../kernels/abi.ts";
+import { DerivedWindows } from "./derived_windows.ts";
 import type { WindowTableConfig } from "./window_plan.ts";
-import { type LateRows, stateFailure, type WindowState, type WindowStateTable } from "./window_state.ts";
+import type { LateRows, WindowState, WindowStateTable } from "./window_state.ts";
 import { WindowTable } from "./window_table.ts";
 
 export interface SessionTableConfig extends Omit<WindowTableConfig, "sizeMs" | "offsetMs"> {
@@ -41,10 +41,7 @@ export class SessionTable implements WindowState {
   readonly #gap: bigint;
   readonly #panes: WindowTable;
   readonly #session: number;
-  #fired = WATERMARK_MIN;
-  #rowsAggregated = 0n;
-  /** Restored state settles before the first row or watermark. */
-  #state: "restoring" | "open" | "broken" = "restoring";
+  readonly #windows: DerivedWindows;
 
   constructor(kernel: KernelInstance, input: BatchRegion, config: SessionTableConfig) {
     this.#kernel = kernel;
@@ -60,6 +57,7 @@ export class SessionTable implements WindowState {
     const table = this.#panes.address;
     this.#session = this.#kernels.mr_session_create(table, this.#gap, firstAt, lastAt, input.capacity) >>> 0;
     if (this.#session === 0) throw kernel.outOfMemory("a table of sessions");
+    this.#windows = this.#derived();
     sets.forEach(({ at }, index) => {
       const its = present(this.#panes.sets[index], "the sets of the panes");
       this.#kernels.mr_session_add_sets(this.#session, its.address, at);
@@ -67,57 +65,36 @@ export class SessionTable implements WindowState {
     this.stateTables = [new CheckedSessions(this.#panes, config, this.#where), ...this.#panes.sets];
   }
 
-  #settle(): void {
-    if (this.#state === "open") return;
-    assert(this.#state === "restoring", "the table is open");
-    this.#kernels.mr_session_settle(this.#session, this.#fired);
-    this.#check("watermark");
-    this.#state = "open";
-  }
-
-  #check(what: string): void {
-    if (this.#kernel.status === STATUS_OK) return;
-    this.#state = "broken";
-    throw stateFailure(this.#kernel, this.#where, what);
+  #derived(): DerivedWindows {
+    const kernels = this.#kernels;
+    const session = this.#session;
+    return new DerivedWindows(this.#kernel, this.#where, this.outputSchema, {
+      settle: (fired) => kernels.mr_session_settle(session, fired),
+      update: (epoch) => kernels.mr_session_update(session, this.#input.address, epoch),
+      fire: ({ address, capacity }, watermark, epoch) =>
+        kernels.mr_session_fire(session, address, capacity, watermark, epoch),
+    });
   }
 
   update(epoch: number): LateRows {
-    this.#settle();
-    const before = this.#kernel.rowsAggregated;
-    const lateCount = this.#kernels.mr_session_update(this.#session, this.#input.address, epoch);
-    this.#rowsAggregated += this.#kernel.rowsAggregated - before;
-    this.#check("row");
-    return { lateCount, lateRows: () => this.#panes.lateRows(lateCount) };
+    return this.#windows.update(epoch, (count) => this.#panes.lateRows(count));
   }
 
   fire(watermark: bigint, output: BatchRegion, emit: (rows: number) => void, epoch: number): number {
-    assert(equalSchemas(output.schema, this.outputSchema), "results go into a region of the output schema");
-    this.#settle();
-    let total = 0;
-    for (;;) {
-      const { address, capacity } = output;
-      const rows = this.#kernels.mr_session_fire(this.#session, address, capacity, watermark, epoch);
-      this.#check("watermark");
-      if (rows === 0) break;
-      total += rows;
-      emit(rows);
-    }
-    if (watermark > this.#fired) this.#fired = watermark;
-    return total;
+    return this.#windows.fire(watermark, output, emit, epoch);
   }
 
   get firedWatermark(): bigint {
-    return this.#fired;
+    return this.#windows.fired;
   }
   set firedWatermark(watermark: bigint) {
-    assert(this.#state === "restoring", "the fired watermark is set before anything else");
-    this.#fired = watermark;
+    this.#windows.fired = watermark;
     const gone = watermark - this.#gap;
     this.#panes.firedWatermark = gone < WATERMARK_MIN ? WATERMARK_MIN : gone;
   }
 
   get rowsAggregated(): bigint {
-    return this.#rowsAggregated;
+    return this.#windows.rowsAggregated;
   }
 
   free(): void {

@@ -23,7 +23,7 @@ import {
   NO_WATERMARK,
 } from "./join_fixture.ts";
 import { JoinTwin } from "./join_twin.ts";
-import { hashOfKey } from "./window_random.ts";
+import { hashOfKey } from "./key_hash_twin.ts";
 import { textOfRow } from "./window_twin.ts";
 
 const BUDGET_BYTES = 64 * 1024 * 1024;

@@ -8,13 +8,13 @@ import { type Prng, seededPrng } from "../../src/base/prng.ts";
 import type { RecordBatch, Value } from "../../src/batch/record_batch.ts";
 import { type DataType, type Field, field } from "../../src/batch/schema.ts";
 import { KernelInstance } from "../../src/kernel/instance.ts";
-import { inRange, keyGroupOfHash, rangeOfSubtask } from "../../src/keygroup/key_group.ts";
+import { rangeOfSubtask } from "../../src/keygroup/key_group.ts";
 import type { WindowAggregate } from "../../src/state/window_table.ts";
 import { equal } from "../expect.ts";
+import { updateDivided } from "./divided_update.ts";
 import { type PanesConfig, PanesFixture } from "./panes_fixture.ts";
 import { PanesTwin, type WindowKind } from "./panes_twin.ts";
 import { LAST_WATERMARK, NO_WATERMARK } from "./window_fixture.ts";
-import { hashOfKey } from "./window_random.ts";
 import { textOfRow } from "./window_twin.ts";
 
 export type Kind = WindowKind["kind"];
@@ -192,24 +192,7 @@ class Life {
     const { rows, watermarks } = this.#rowsOfBatch();
     const late = new Set(this.#twin.update(rows, watermarks));
     const { maxParallelism, keys } = this.#plan.config;
-    const groups = rows.map((row) =>
-      keyGroupOfHash(hashOfKey(keys.map((column) => row[column] as Value)), maxParallelism),
-    );
-    const tables = this.#tables.length;
-    this.#tables.forEach((fixture, subtask) => {
-      const range = rangeOfSubtask(maxParallelism, tables, subtask);
-      const own = [...rows.keys()].filter((row) => inRange(range, groups[row] as number));
-      const found = fixture.update(
-        this.#epoch,
-        own.map((row) => rows[row] as Value[]),
-        own.map((row) => watermarks[row] as bigint),
-      );
-      equal(
-        found.map((row) => own[row] as number),
-        own.filter((row) => late.has(row)),
-        "late rows",
-      );
-    });
+    updateDivided(this.#tables, this.#epoch, { rows, watermarks, late, keys, maxParallelism });
   }
 
   #fire(watermark: bigint): void {

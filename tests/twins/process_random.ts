@@ -22,7 +22,7 @@ import {
 } from "./process_fixture.ts";
 import { randomFunction, textOf } from "./process_random_function.ts";
 import { ProcessTwin } from "./process_twin.ts";
-import { hashOfKey } from "./window_random.ts";
+import { hashOfKey } from "./key_hash_twin.ts";
 
 const schema: Schema = [
   field("label", "utf8"),

@@ -6,7 +6,7 @@ import type { Schema } from "../../src/batch/schema.ts";
 import type { ProcessFunction } from "../../src/job/define_process.ts";
 import { keyGroupOfHash } from "../../src/keygroup/key_group.ts";
 import { LAST_WATERMARK, NO_WATERMARK, type FixtureInput } from "./process_fixture.ts";
-import { hashOfKey } from "./window_random.ts";
+import { hashOfKey } from "./key_hash_twin.ts";
 
 interface TwinEntry {
   readonly key: string;

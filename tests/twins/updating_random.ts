@@ -16,7 +16,7 @@ import type { KeyedState } from "../../src/operators/keyed_state.ts";
 import type { Receiver } from "../../src/operators/operator.ts";
 import { equal } from "../expect.ts";
 import { NetRows } from "./changes.ts";
-import { hashOfKey } from "./window_random.ts";
+import { hashOfKey } from "./key_hash_twin.ts";
 
 export interface UpdatingTwin {
   clone(): UpdatingTwin;

@@ -8,10 +8,10 @@ import { type Prng, seededPrng } from "../../src/base/prng.ts";
 import type { RecordBatch, Value } from "../../src/batch/record_batch.ts";
 import { type DataType, type Field, field } from "../../src/batch/schema.ts";
 import type { KernelInstance } from "../../src/kernel/instance.ts";
-import { inRange, keyGroupOfHash, rangeOfSubtask } from "../../src/keygroup/key_group.ts";
-import { hashOfBytes, hashOfInteger, hashOfNull } from "../../src/keygroup/key_hash.ts";
+import { rangeOfSubtask } from "../../src/keygroup/key_group.ts";
 import type { WindowAggregate, WindowTableConfig } from "../../src/state/window_table.ts";
 import { equal } from "../expect.ts";
+import { updateDivided } from "./divided_update.ts";
 import { LAST_WATERMARK, NO_WATERMARK, WindowFixture } from "./window_fixture.ts";
 import { textOfRow, WindowTwin } from "./window_twin.ts";
 
@@ -93,33 +93,6 @@ function randomValue(random: Prng, one: Field, distinct: number): Value {
     case "utf8":
       return number % 3 === 0 ? `k${number}` : `a key of some length ${number}`.slice(number % 15);
   }
-}
-
-const encoder = new TextEncoder();
-
-function bytesOfKey(value: Value): Uint8Array {
-  if (typeof value === "string") return encoder.encode(value);
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigInt64(0, typeof value === "boolean" ? BigInt(value) : (value as bigint), true);
-  return bytes;
-}
-
-/** The hash by its definition, over the key's bytes. */
-export function hashOfKey(key: readonly Value[]): number {
-  if (key.length === 1) {
-    const value = key[0] as Value;
-    if (value === null) return hashOfNull();
-    return typeof value === "bigint" ? hashOfInteger(value) : hashOfBytes(bytesOfKey(value));
-  }
-  const parts: number[] = [];
-  for (const value of key) {
-    const bytes = value === null ? new Uint8Array(0) : bytesOfKey(value);
-    const length = value === null ? 0xffffffff : bytes.byteLength;
-    for (let shift = 0; shift < 32; shift += 8) parts.push((length >>> shift) & 255);
-    parts.push(...bytes);
-    while (parts.length % 4 !== 0) parts.push(0);
-  }
-  return hashOfBytes(Uint8Array.from(parts));
 }
 
 class Life {
@@ -210,24 +183,7 @@ class Life {
     const { rows, watermarks } = this.#rowsOfBatch();
     const late = new Set(this.#twin.update(rows, watermarks));
     const { maxParallelism, keys } = this.#plan.config;
-    const groups = rows.map((row) =>
-      keyGroupOfHash(hashOfKey(keys.map((column) => row[column] as Value)), maxParallelism),
-    );
-    const tables = this.#tables.length;
-    this.#tables.forEach((fixture, subtask) => {
-      const range = rangeOfSubtask(maxParallelism, tables, subtask);
-      const own = [...rows.keys()].filter((row) => inRange(range, groups[row] as number));
-      const found = fixture.update(
-        this.#epoch,
-        own.map((row) => rows[row] as Value[]),
-        own.map((row) => watermarks[row] as bigint),
-      );
-      equal(
-        found.map((row) => own[row] as number),
-        own.filter((row) => late.has(row)),
-        "late rows",
-      );
-    });
+    updateDivided(this.#tables, this.#epoch, { rows, watermarks, late, keys, maxParallelism });
   }
 
   #fire(watermark: bigint): void {
