@@ -23,6 +23,13 @@ import { boundValue, plainValue } from "./libsql_values.ts";
 /** Long enough for a holder that is just closing, short enough to be told at once about one that is not. */
 const LOCK_WAIT_MS = 500;
 
+/**
+ * A checkpoint's parts are written and soon deleted again: in a cache that holds them they are not read back for that,
+ * and a longer write-ahead log is copied into the file more rarely, each page once. Kibibytes, and pages of 4 KiB.
+ */
+const CACHE_KIB = 32_768;
+const LOG_PAGES = 8_192;
+
 /** Others may read the file (a shell, a report); nobody else writes it. */
 const BUSY_WAIT_MS = 10_000;
 
@@ -95,6 +102,8 @@ async function setPragmas(client: Client): Promise<void> {
   if (synchronous !== wanted) {
     throw new StartFailure("PRAGMA", `synchronous is ${String(synchronous)} although ${wanted} was asked for`);
   }
+  await client.execute(`PRAGMA cache_size = ${-CACHE_KIB}`);
+  await client.execute(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
   // Reads the schema, so that a damaged or foreign file is found now and not within a job.
   await client.execute("SELECT count(*) FROM sqlite_schema");
 }

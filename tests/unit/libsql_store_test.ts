@@ -223,6 +223,22 @@ test("the store is in WAL mode and syncs every commit, and its directory belongs
   await platform.close();
 });
 
+test("the log beside the file stays short, whatever is put and deleted again", async () => {
+  const directory = freshDirectory();
+  const platform = await open(directory);
+  assert.deepEqual(await platform.tables.query({ sql: "PRAGMA cache_size", args: [] }), [[-32_768]]);
+  for (let round = 0; round < 10; round++) {
+    await platform.blobs.put(`part ${round}`, new Uint8Array(6_000_000).fill(round));
+    await platform.blobs.delete([`part ${round - 2}`]);
+  }
+  const logBytes = statSync(join(directory, "store.db-wal")).size;
+  // What is due is copied into the file after a commit, so that the last one's pages come on top.
+  assert.ok(logBytes > 20_000_000 && logBytes < 33_751_072 + 7_000_000, `${logBytes} bytes`);
+  assert.equal((await platform.blobs.get("part 9"))?.[5_999_999], 9);
+  assert.equal(await platform.blobs.get("part 7"), undefined);
+  await platform.close();
+});
+
 test("a store of another layout is refused", async () => {
   const directory = freshDirectory();
   const platform = await open(directory);
