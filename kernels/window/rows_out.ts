@@ -160,27 +160,35 @@ function valueOf(operation: u32, entry: usize, at: usize, count: u64): u64 {
   return load<u64>(entry + at);
 }
 
+/** So many entries lie in the nearest cache while their columns are written one after the other. */
+const BLOCK_ROWS: u32 = 256;
+
 /** Runs `count` column programs of 16 bytes (layout.ts) into the columns behind the keys. */
 export function writeValues(table: usize, batch: usize, rows: u32, programs: usize, count: u32): void {
-  const rowsAt = <usize>load<u32>(table, TABLE_KEY_BYTES) + 8;
   const firstColumn = 2 + load<u32>(table, TABLE_KEY_COUNT);
-  for (let index: u32 = 0; index < count; index++) {
-    const program = programs + ((<usize>index) << 4);
-    const operation = load<u32>(program);
-    const at = <usize>load<u32>(program, 4);
-    const countAt = <usize>load<u32>(program, 8);
-    const column = columnAt(batch, firstColumn + index);
-    const data = <usize>load<u32>(column, COLUMN_DATA);
-    const bits = openValidity(column, load<u32>(program, 12) != 0);
-    if (operation <= COUNT && bits == 0 && countAt == rowsAt) {
-      for (let row: u32 = 0; row < rows; row++) store<u64>(data + ((<usize>row) << 3), load<u64>(entryOf(row) + at));
-      continue;
+  for (let first: u32 = 0; first < rows; first += BLOCK_ROWS) {
+    const end = min<u32>(first + BLOCK_ROWS, rows);
+    for (let index: u32 = 0; index < count; index++) {
+      writeColumn(table, columnAt(batch, firstColumn + index), first, end, programs + ((<usize>index) << 4));
     }
-    for (let row: u32 = 0; row < rows; row++) {
-      const entry = entryOf(row);
-      const values = load<u64>(entry + countAt);
-      store<u64>(data + ((<usize>row) << 3), values == 0 ? 0 : valueOf(operation, entry, at, values));
-      if (bits != 0) writeBit(bits, row, values != 0);
-    }
+  }
+}
+
+function writeColumn(table: usize, column: usize, first: u32, end: u32, program: usize): void {
+  const rowsAt = <usize>load<u32>(table, TABLE_KEY_BYTES) + 8;
+  const operation = load<u32>(program);
+  const at = <usize>load<u32>(program, 4);
+  const countAt = <usize>load<u32>(program, 8);
+  const data = <usize>load<u32>(column, COLUMN_DATA);
+  const bits = openValidity(column, load<u32>(program, 12) != 0);
+  if (operation <= COUNT && bits == 0 && countAt == rowsAt) {
+    for (let row = first; row < end; row++) store<u64>(data + ((<usize>row) << 3), load<u64>(entryOf(row) + at));
+    return;
+  }
+  for (let row = first; row < end; row++) {
+    const entry = entryOf(row);
+    const values = load<u64>(entry + countAt);
+    store<u64>(data + ((<usize>row) << 3), values == 0 ? 0 : valueOf(operation, entry, at, values));
+    if (bits != 0) writeBit(bits, row, values != 0);
   }
 }
