@@ -14,9 +14,9 @@ import type { StatePart } from "./state_part.ts";
 
 /** When parts are merged. */
 export interface CompactionLimits {
-  /** Parts may weigh this many times the live state … */
+  /** Parts may weigh, and have rows, this many times the live state … */
   readonly amplificationMax: number;
-  /** … and this much more: below it nobody cares how often little is merged, so it is not. */
+  /** … and weigh this much more: below it nobody cares how often little is merged, so it is not. */
   readonly spareBytes: number;
   /** More would make a restore slow by their number alone. */
   readonly partsMax: number;
@@ -26,6 +26,9 @@ export const defaultCompaction: CompactionLimits = { amplificationMax: 2, spareB
 
 /** Merges parts into one: reads them, keeps the newest row of each key, drops what is dead. */
 export type Compose = (snapshot: StateSnapshot) => Promise<StatePart>;
+
+/** What the live table weighs. */
+type LiveSize = Pick<KeyedState, "stateBytes" | "entryCount">;
 
 interface Composed {
   readonly part: StatePart;
@@ -52,18 +55,23 @@ export class Compactor {
     this.#limits = limits;
   }
 
+  /** The state was brought back from these parts. Merging waits for the next checkpoint: what was read was waited for. */
+  restored(snapshot: StateSnapshot): void {
+    this.#states.set(keyOf(snapshot.uid, snapshot.state), { durable: snapshot.parts, composed: undefined });
+  }
+
   /**
    * These parts are in a durable manifest now.
-   * @param stateBytes what the live state weighs.
+   * @param live what they stand for.
    */
-  durable(snapshot: StateSnapshot, stateBytes: number): void {
+  durable(snapshot: StateSnapshot, live: LiveSize): void {
     const { parts } = snapshot;
     const key = keyOf(snapshot.uid, snapshot.state);
     const before = this.#states.get(key)?.composed;
     const used = before?.storedAs !== undefined && parts.some((part) => part.name === before.storedAs);
     const composed = used ? undefined : before;
     this.#states.set(key, { durable: parts, composed });
-    if (this.#running === undefined && composed === undefined && isDue(parts, stateBytes, this.#limits)) {
+    if (this.#running === undefined && composed === undefined && isDue(parts, live, this.#limits)) {
       this.#start(snapshot);
     }
   }
@@ -119,8 +127,14 @@ export class Compactor {
 
 const keyOf = (uid: string, state: string): string => `${uid}/${state}`;
 
-function isDue(parts: readonly PartRef[], stateBytes: number, limits: CompactionLimits): boolean {
+function isDue(parts: readonly PartRef[], live: LiveSize, limits: CompactionLimits): boolean {
   if (parts.length < 2) return false;
+  const { amplificationMax, spareBytes, partsMax } = limits;
   const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  return parts.length > limits.partsMax || bytes > limits.amplificationMax * stateBytes + limits.spareBytes;
+  if (parts.length > partsMax || bytes > amplificationMax * live.stateBytes + spareBytes) return true;
+  if (bytes <= spareBytes) return false;
+  // Packed, rows weigh little, but each one takes its time at a restore. An entry may be more than one row: so the rows
+  // are also compared with those of the oldest part, which is all that there was when parts were merged last.
+  const rows = parts.reduce((sum, part) => sum + part.rowCount, 0);
+  return rows > amplificationMax * Math.max(live.entryCount, parts[0]?.rowCount ?? 0);
 }

@@ -91,7 +91,7 @@ export class Snapshotter {
       return;
     }
     const { uid, name } = state;
-    this.#wiring.compactor.durable({ uid, state: name, ...first }, state.stateBytes);
+    this.#wiring.compactor.restored({ uid, state: name, ...first });
   }
 
   /** The synchronous part. */
@@ -174,7 +174,7 @@ export class Snapshotter {
       state.completed(done.epoch);
       this.#baseless.delete(state);
       const snapshot = done.states.find((one) => one.uid === state.uid && one.state === state.name);
-      if (snapshot !== undefined) this.#wiring.compactor.durable(snapshot, state.stateBytes);
+      if (snapshot !== undefined) this.#wiring.compactor.durable(snapshot, state);
     }
   }
 

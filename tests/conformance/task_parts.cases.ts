@@ -67,6 +67,22 @@ function mergingCompactor(): { compactor: Compactor; fail: (error: unknown) => v
   return { compactor, fail: (error) => fail(error) };
 }
 
+const nothing = { stateBytes: 0, entryCount: 0 };
+
+/** Whether parts of so many rows, each of so many bytes, are merged; the live table has 10 entries of 100 bytes. */
+async function merges(rows: readonly number[], byteLength: number): Promise<boolean> {
+  let merged = false;
+  const compose = async (): Promise<StatePart> => {
+    merged = true;
+    throw missing;
+  };
+  const compactor = new Compactor(compose, { amplificationMax: 2, spareBytes: 100, partsMax: 4 });
+  const parts = rows.map((rowCount, index) => ({ ...part(`part-${index}`), rowCount, byteLength }));
+  compactor.durable({ ...snapshot(), parts }, { stateBytes: 1000, entryCount: 10 });
+  await compactor.settled();
+  return merged;
+}
+
 const missing = corruptionError("part_missing", "old", "a part is gone");
 
 export const cases: readonly Case[] = [
@@ -83,17 +99,38 @@ export const cases: readonly Case[] = [
   }),
   test("a merge that misses parts which are still needed fails the next checkpoint", async () => {
     const { compactor, fail } = mergingCompactor();
-    compactor.durable(snapshot("old", "new"), 0);
+    compactor.durable(snapshot("old", "new"), nothing);
     fail(missing);
     await compactor.settled();
     await rejects(async () => compactor.rest(), "part_missing");
   }),
   test("a merge that misses parts which no checkpoint needs any more is given up in silence", async () => {
     const { compactor, fail } = mergingCompactor();
-    compactor.durable(snapshot("old", "new"), 0);
-    compactor.durable(snapshot("new", "newer"), 0);
+    compactor.durable(snapshot("old", "new"), nothing);
+    compactor.durable(snapshot("new", "newer"), nothing);
     fail(missing);
     await compactor.settled();
     compactor.rest();
+  }),
+  test("parts are merged that are too many, that weigh too much, or whose rows would make a restore slow", async () => {
+    equal(await merges([10, 5, 5], 60), false, "twice the entries, and no more");
+    equal(await merges([10, 5, 6], 60), true, "more rows than twice the entries");
+    equal(await merges([10, 50], 50), false, "what is small is not merged");
+    equal(await merges([30, 30], 60), false, "entries of many rows: twice the oldest part, and no more");
+    equal(await merges([30, 31], 60), true, "more than twice the oldest part");
+    equal(await merges([1, 1, 1], 701), true, "bytes");
+    equal(await merges([1, 1, 1, 1, 1], 1), true, "their number");
+    equal(await merges([100], 5000), false, "one alone");
+  }),
+  test("what was brought back is not merged before a checkpoint has followed", async () => {
+    const { compactor, fail } = mergingCompactor();
+    compactor.restored(snapshot("old", "new"));
+    fail(missing);
+    await compactor.settled();
+    compactor.rest();
+    compactor.durable(snapshot("old", "new", "newer"), nothing);
+    fail(missing);
+    await compactor.settled();
+    await rejects(async () => compactor.rest(), "part_missing");
   }),
 ];

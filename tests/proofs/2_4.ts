@@ -18,7 +18,7 @@ const STATE_MB_MIN = 100;
 /** Between two blows beside the time that the first one takes: so many checkpoints long, at random. */
 const PAUSE_MS_MAX = 1_500;
 
-const shape = { leaseMs: 1_000, silenceMs: 1_500, beatMs: 200, hangMs: 5_000 };
+const shape = { leaseMs: 1_000, silenceMs: 1_500, beatMs: 200, hangMs: 5_000, replaceAfterMs: 1_000 };
 const fullJob: Omit<RecoveryJob, "seed"> = {
   preloadRows: 3_400_000,
   customers: 1_600_000,

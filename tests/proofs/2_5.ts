@@ -16,7 +16,7 @@ const LEASE_MS = 1_000;
 const LEASES = 3;
 const PAUSE_MS_MAX = 500;
 
-const shape = { leaseMs: LEASE_MS, silenceMs: 1_500, beatMs: 200, hangMs: 60_000 };
+const shape = { leaseMs: LEASE_MS, silenceMs: 1_500, beatMs: 200, hangMs: 60_000, replaceAfterMs: 1_000 };
 const job: Omit<RecoveryJob, "seed"> = {
   preloadRows: 40_000,
   customers: 20_000,

@@ -124,6 +124,7 @@ export interface WorkerOptions extends ClusterOptions, EndOptions, HealthOptions
 export interface CoordinatorOptions extends ClusterOptions, ListenOptions, LeadOptions, HealthOptions {}
 export interface UpOptions extends ListenOptions, LeadOptions, TimesOptions {
   readonly hangMs: number;
+  readonly replaceAfterMs: number;
   readonly tasks: number;
   readonly coordinators: number;
   readonly clusterSecret?: string;
@@ -216,6 +217,7 @@ export const withUp = (command: Command): Command =>
       wholeNumber(1500, TIME_MS_MAX),
       3000,
     )
+    .option("--replace-after-ms <ms>", "before a process that has ended is replaced", wholeNumber(0, TIME_MS_MAX), 50)
     .option("--tasks <count>", "worker processes", wholeNumber(1, 1024), 2)
     .option("--coordinators <count>", "coordinators; more than one need a shared store", wholeNumber(1, 16), 1);
 

@@ -42,7 +42,8 @@ export async function up(options: UpOptions): Promise<number> {
       announced = true;
       ready();
     };
-    return new Supervised({ name, args, environment, hangMs: options.hangMs, onEvent, onLine: shown, tell });
+    const { hangMs, replaceAfterMs: pauseMs } = options;
+    return new Supervised({ name, args, environment, hangMs, pauseMs, onEvent, onLine: shown, tell });
   };
   const coordinators: Supervised[] = [];
   const workers: Supervised[] = [];

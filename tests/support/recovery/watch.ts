@@ -11,7 +11,7 @@ import { generationKey, latestKey } from "../../../src/checkpoint/paths.ts";
 import type { SqlDatabase } from "../../../src/platform/ports.ts";
 import { EVENTS } from "./job.ts";
 
-const EVERY_MS = 25;
+const EVERY_MS = 40;
 
 interface Seen {
   readonly generation: number;
