@@ -214,13 +214,11 @@ export class JobRunner {
       this.#unrecorded = false;
       try {
         if (await this.store.recordStatus(this.#state, this.#lastWord)) continue;
+        // This runner itself has claimed the job anew meanwhile, and there is a newer status.
+        if (this.#unrecorded) continue;
         // What belongs to whoever runs the job now is not touched.
         this.#unrecorded = true;
-        const { status, jobId, generation } = this.#state;
-        this.platform.log.write("warning", `${status} is not recorded: the job was taken over`, {
-          job: jobId,
-          generation,
-        });
+        this.#sayOvertaken();
         break;
       } catch (thrown) {
         this.#unrecorded = true;
@@ -228,6 +226,13 @@ export class JobRunner {
       }
     }
     this.#recording = false;
+  }
+
+  #sayOvertaken(): void {
+    const { status, jobId, generation } = this.#state;
+    if (!isTerminal(status)) return;
+    const message = `${status} is not recorded: the job was taken over`;
+    this.platform.log.write("warning", message, { job: jobId, generation });
   }
 
   /** Waits until what failed can be tried again; false: this process has been told to let go. */

@@ -223,6 +223,35 @@ export const cases: readonly Case[] = [
     equal((await leader.savepoints.get(savepoint)).error?.code, "savepoint_interrupted");
     await leader.close();
   }),
+  test("a status that its runner's next claim has overtaken keeps no later one from being recorded", async (context) => {
+    const platform = await context.freshPlatform();
+    const { metadata } = platform;
+    let made = 0;
+    let canceled: () => void = () => undefined;
+    const end = new Promise<void>((resolve) => {
+      canceled = resolve;
+    });
+    let restarts = false;
+    const commit: MetadataStore["commit"] = async (guards, ops) => {
+      if (statusIn(ops, "RESTARTING")) {
+        restarts = true;
+        await end;
+      }
+      return await metadata.commit(guards, ops);
+    };
+    const slow = { ...flaky(platform, () => undefined).metadata, commit };
+    const engine = engineOn({ ...platform, metadata: slow }, () => ++made === 2); // the first is the check at submission
+    const { record } = await engine.submit(endless);
+    await eventually(platform, "the restart", async () => restarts || undefined);
+    await reaches(engine, record.jobId, "RUNNING");
+    engine.cancel(record.jobId);
+    await reaches(engine, record.jobId, "CANCELED");
+    canceled();
+    await eventually(platform, "the record", async () => {
+      return engine.job(record.jobId).record.status === "CANCELED" || undefined;
+    });
+    await engine.close();
+  }),
   test("counters that cannot be read are not hidden: the job is listed with the reason, and with them once they can be", async (context) => {
     const platform = await context.freshPlatform();
     const engine = engineOn(platform);
