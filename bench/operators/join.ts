@@ -84,7 +84,7 @@ function runOperator(kernels: WebAssembly.Module, streams: readonly Stream[], up
     left: { region: inputs[0], late: [] },
     right: { region: inputs[1], late: [] },
     output,
-    next: [{ process: collect, onWatermark: () => undefined }],
+    next: [{ process: collect, onWatermark: () => undefined, onIdle: () => undefined }],
     context: { epoch: () => epoch, countLate: () => undefined },
     nowMs: () => 0,
   });

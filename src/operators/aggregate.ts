@@ -32,4 +32,8 @@ export class AggregateOperator implements Receiver {
   onWatermark(watermark: bigint): void {
     for (const one of this.#wiring.next) one.onWatermark(watermark);
   }
+
+  onIdle(): void {
+    for (const one of this.#wiring.next) one.onIdle();
+  }
 }

@@ -12,6 +12,7 @@ import type { OperatorUid } from "../base/ids.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import { cutoffsOf, type JoinPair, joinedWatermark } from "../state/join_pair.ts";
 import type { JoinTiming } from "../state/join_plan.ts";
+import { WATERMARK_MAX } from "../time/window.ts";
 import { JoinState } from "./join_state.ts";
 import type { KeyedState, TimedOperator } from "./keyed_state.ts";
 import type { BatchReceiver, OperatorContext, Receiver } from "./operator.ts";
@@ -37,6 +38,14 @@ export interface JoinWiring {
 
 const I64_MIN = -(2n ** 63n);
 
+/** An idle input is taken to be where the other one is, unless that has ended: then nobody knows how far time has come. */
+function follow(one: JoinState, other: JoinState): void {
+  if (!one.isIdle || other.isIdle || other.inputWatermark === WATERMARK_MAX) return;
+  if (other.inputWatermark > one.inputWatermark) one.inputWatermark = other.inputWatermark;
+}
+
+const hasEnded = (state: JoinState): boolean => state.inputWatermark === WATERMARK_MAX;
+
 export class JoinOperator implements TimedOperator {
   /** Of the left and the right input. */
   readonly receivers: readonly [left: Receiver, right: Receiver];
@@ -47,6 +56,8 @@ export class JoinOperator implements TimedOperator {
   /** Wall time never goes back, though clocks do. */
   #nowMs = 0;
   #passedOn = I64_MIN;
+  /** Of both inputs, as the cutoffs and what was passed on follow from them. */
+  #at: readonly [left: bigint, right: bigint] = [I64_MIN, I64_MIN];
 
   constructor(wiring: JoinWiring) {
     this.#wiring = wiring;
@@ -58,8 +69,21 @@ export class JoinOperator implements TimedOperator {
 
   #receiver(state: JoinState, input: JoinInput): Receiver {
     return {
-      process: () => this.#process(state, input),
-      onWatermark: (watermark) => this.#advance(state, watermark),
+      process: () => {
+        state.isIdle = false;
+        this.#process(state, input);
+      },
+      onWatermark: (watermark) => {
+        if (watermark > state.inputWatermark) {
+          state.isIdle = false;
+          state.inputWatermark = watermark;
+        }
+        this.#passTime();
+      },
+      onIdle: () => {
+        state.isIdle = true;
+        this.#passTime();
+      },
     };
   }
 
@@ -77,17 +101,31 @@ export class JoinOperator implements TimedOperator {
     while (pair.probe(state.side, input.region, output) > 0) for (const one of next) one.process();
   }
 
-  #advance(state: JoinState, watermark: bigint): void {
-    if (watermark <= state.inputWatermark) return;
-    state.inputWatermark = watermark;
+  get #isIdle(): boolean {
+    const [left, right] = [this.#left, this.#right];
+    if (!left.isIdle && !right.isIdle) return false;
+    return (left.isIdle || hasEnded(left)) && (right.isIdle || hasEnded(right)) && !(hasEnded(left) && hasEnded(right));
+  }
+
+  #passTime(): void {
     const { timing, pair, next } = this.#wiring;
+    follow(this.#left, this.#right);
+    follow(this.#right, this.#left);
     const left = this.#left.inputWatermark;
     const right = this.#right.inputWatermark;
+    if (left === this.#at[0] && right === this.#at[1]) return this.#passIdleOn();
+    this.#at = [left, right];
     if (timing.kind !== "wall_time") [pair.left.cutoff, pair.right.cutoff] = cutoffsOf(timing, left, right);
     const passedOn = joinedWatermark(timing, left, right);
-    if (passedOn <= this.#passedOn) return;
-    this.#passedOn = passedOn;
-    for (const one of next) one.onWatermark(passedOn);
+    if (passedOn > this.#passedOn) {
+      this.#passedOn = passedOn;
+      for (const one of next) one.onWatermark(passedOn);
+    }
+    this.#passIdleOn();
+  }
+
+  #passIdleOn(): void {
+    if (this.#isIdle) for (const one of this.#wiring.next) one.onIdle();
   }
 
   /** When rows that live by wall time are to be dropped although none comes. */

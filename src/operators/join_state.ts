@@ -19,8 +19,9 @@ export class JoinState implements KeyedState {
   readonly uid: OperatorUid;
   readonly name: "left" | "right";
   readonly side: JoinSide;
-  /** Of this side's input. */
+  /** Of this side's input; while that is idle, of the other's. */
   inputWatermark = I64_MIN;
+  isIdle = false;
 
   constructor(uid: OperatorUid, name: "left" | "right", side: JoinSide) {
     this.uid = uid;

@@ -6,12 +6,21 @@
 // An operator with two inputs is two receivers. What it keeps by key are `KeyedState`s (keyed_state.ts).
 
 import type { RecordBatch } from "../batch/record_batch.ts";
+import type { MinimumWatermark } from "../time/minimum_watermark.ts";
 
 /** The receiving end of an edge inside a chain. The rows are in the region that both sides know. */
 export interface Receiver {
   process(): void;
   /** Nothing older than `watermark` (ms) will come, but for late rows. */
   onWatermark(watermark: bigint): void;
+  /** No row is expected for now: it holds time back no more, until rows or a later watermark come. Said again and again. */
+  onIdle(): void;
+}
+
+/** Passes on what several inputs have come to together: their common watermark where it has risen, or that all are idle. */
+export function passOnTime(watermarks: MinimumWatermark, risen: bigint | undefined, next: readonly Receiver[]): void {
+  if (risen !== undefined) for (const one of next) one.onWatermark(risen);
+  else if (watermarks.isIdle) for (const one of next) one.onIdle();
 }
 
 /** A receiver of rows that are already outside WASM memory: side outputs and sinks. */

@@ -20,9 +20,10 @@ import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KeyGroupRange } from "../keygroup/key_group.ts";
 import type { KeyRecord, ProcessCall, TimerEntry } from "../state/process_records.ts";
 import type { StateDeclaration } from "../state/process_states.ts";
+import { MinimumWatermark } from "../time/minimum_watermark.ts";
 import { WATERMARK_MAX, WATERMARK_MIN } from "../time/window.ts";
 import type { KeyedState, TimedOperator } from "./keyed_state.ts";
-import type { OperatorContext, Receiver } from "./operator.ts";
+import { type OperatorContext, passOnTime, type Receiver } from "./operator.ts";
 import { FunctionCaller } from "./process_caller.ts";
 import { CallContext, type CallFacts } from "./process_context.ts";
 import { ProcessOutputs, type ProcessSide } from "./process_outputs.ts";
@@ -57,8 +58,7 @@ export class ProcessOperator implements TimedOperator {
   readonly #wiring: ProcessWiring;
   readonly #tables: ProcessTables;
   readonly #readers: readonly RowReader[];
-  readonly #inputWatermarks: bigint[];
-  #passedOn = WATERMARK_MIN;
+  readonly #inputWatermarks: MinimumWatermark;
   readonly #outputs: ProcessOutputs;
   readonly #call: ProcessCall;
   readonly #facts: CallFacts;
@@ -84,7 +84,7 @@ export class ProcessOperator implements TimedOperator {
       keyGroups: wiring.keyGroups,
     });
     this.#readers = inputs.map((input, index) => new RowReader(input, its.inputs[index] as Schema));
-    this.#inputWatermarks = inputs.map(() => WATERMARK_MIN);
+    this.#inputWatermarks = new MinimumWatermark(inputs.length);
     this.#outputs = new ProcessOutputs({
       main: its.output,
       sides: its.sideOutputs,
@@ -103,8 +103,12 @@ export class ProcessOperator implements TimedOperator {
     };
     this.#caller = this.#callerOf(wiring);
     this.inputs = inputs.map((_, input) => ({
-      process: () => this.#process(input),
-      onWatermark: (watermark) => this.#onWatermark(input, watermark),
+      process: () => {
+        this.#inputWatermarks.active(input);
+        this.#process(input);
+      },
+      onWatermark: (watermark) => this.#onTimePassed(this.#inputWatermarks.advance(input, watermark)),
+      onIdle: () => this.#onTimePassed(this.#inputWatermarks.idle(input)),
     }));
   }
 
@@ -212,21 +216,17 @@ export class ProcessOperator implements TimedOperator {
     if (late > 0) this.#wiring.context.countLate(late);
   }
 
-  #onWatermark(input: number, watermark: bigint): void {
-    const watermarks = this.#inputWatermarks;
-    watermarks[input] = laterOf(watermarks[input] as bigint, watermark);
-    const least = watermarks.reduce((left, right) => (left < right ? left : right));
-    if (least <= this.#passedOn) return;
-    this.#passedOn = least;
+  /** @param least what the inputs have come to together, where it has risen. */
+  #onTimePassed(least: bigint | undefined): void {
     const { states } = this.#tables;
     // A restored operator may have been further than its inputs are when they go on.
-    if (least > states.watermark) {
+    if (least !== undefined && least > states.watermark) {
       this.#call.epoch = this.#wiring.context.epoch();
       if (this.#eventTime) this.#callDue(least, WATERMARK_MIN);
       states.advance(least);
       this.#finish();
     }
-    for (const one of this.#wiring.next) one.onWatermark(least);
+    passOnTime(this.#inputWatermarks, least, this.#wiring.next);
   }
 
   /**

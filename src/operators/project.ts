@@ -20,4 +20,8 @@ export class ProjectOperator implements Receiver {
   onWatermark(watermark: bigint): void {
     for (const one of this.#next) one.onWatermark(watermark);
   }
+
+  onIdle(): void {
+    for (const one of this.#next) one.onIdle();
+  }
 }

@@ -31,4 +31,8 @@ export class TopNOperator implements Receiver {
   onWatermark(watermark: bigint): void {
     for (const one of this.#wiring.next) one.onWatermark(watermark);
   }
+
+  onIdle(): void {
+    for (const one of this.#wiring.next) one.onIdle();
+  }
 }

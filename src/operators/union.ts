@@ -6,7 +6,7 @@ import type { Schema } from "../batch/schema.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import { BorrowedRegion } from "../kernel/borrowed_region.ts";
 import { MinimumWatermark } from "../time/minimum_watermark.ts";
-import type { Receiver } from "./operator.ts";
+import { passOnTime, type Receiver } from "./operator.ts";
 
 export interface UnionWiring {
   /** Nobody reads them after the union has. */
@@ -31,13 +31,12 @@ export class UnionOperator {
     this.output = output;
     this.receivers = inputs.map((input, index) => ({
       process: () => {
+        watermarks.active(index);
         output.borrow(input, columns[index] as readonly number[]);
         for (const one of next) one.process();
       },
-      onWatermark: (watermark) => {
-        const least = watermarks.advance(index, watermark);
-        if (least !== undefined) for (const one of next) one.onWatermark(least);
-      },
+      onWatermark: (watermark) => passOnTime(watermarks, watermarks.advance(index, watermark), next),
+      onIdle: () => passOnTime(watermarks, watermarks.idle(index), next),
     }));
   }
 }

@@ -48,4 +48,8 @@ export class WindowOperator implements Receiver {
     table.fire(watermark, output, emit, context.epoch());
     for (const one of next) one.onWatermark(watermark);
   }
+
+  onIdle(): void {
+    for (const one of this.#wiring.next) one.onIdle();
+  }
 }

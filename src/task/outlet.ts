@@ -21,6 +21,9 @@ export class Outlet {
   onWatermark(watermark: bigint): void {
     for (const one of this.receivers) one.onWatermark(watermark);
   }
+  onIdle(): void {
+    for (const one of this.receivers) one.onIdle();
+  }
 }
 
 /** Brings the rows of a side output, which are outside of WASM memory, into a region for operators and edges. */
@@ -57,5 +60,8 @@ export class WatermarkTap implements Receiver {
   }
   onWatermark(watermark: bigint): void {
     this.#side.onWatermark(watermark);
+  }
+  onIdle(): void {
+    this.#side.onIdle();
   }
 }

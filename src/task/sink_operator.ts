@@ -30,4 +30,8 @@ export class SinkOperator implements Receiver, BatchReceiver {
   onWatermark(): void {
     // Time has no meaning for a sink: it emits what it was given at the next barrier.
   }
+
+  onIdle(): void {
+    // Nor has its standing still.
+  }
 }

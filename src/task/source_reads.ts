@@ -45,9 +45,9 @@ export class SourceReads {
   get ended(): boolean {
     return this.#sources.every((one) => one.ended);
   }
-  /** Every source that has not ended is idle by its own declaration. */
-  get idle(): boolean {
-    return this.#sources.every((one) => one.ended || one.driver.idle);
+  /** To what comes after each source that is idle by its own declaration. */
+  sayWhatIsIdle(): void {
+    for (const { inlet, driver, ended } of this.#sources) if (!ended && driver.idle) inlet.outlet.onIdle();
   }
 
   /** Reads one batch from the next source that has rows, and takes it through the chain. */
@@ -67,6 +67,8 @@ export class SourceReads {
         case "idle":
           // Idleness of some splits may have let time pass.
           this.#advance(one);
+          // Others may have rows without end, so that nobody ever waits.
+          if (one.driver.idle) one.inlet.outlet.onIdle();
           retryAfterMs = Math.min(retryAfterMs, outcome.retryAfterMs);
       }
     }
@@ -98,13 +100,12 @@ export class SourceReads {
     for (const one of this.#sources) if (!one.ended) one.inlet.outlet.onWatermark(WATERMARK_MAX);
   }
 
-  /** Smallest over the sources that have not ended. */
+  /** Smallest over the sources that have not ended; idle ones count where all are. */
   get watermark(): bigint {
-    let merged = WATERMARK_MAX;
-    for (const { driver, ended } of this.#sources) {
-      if (!ended && driver.watermark < merged) merged = driver.watermark;
-    }
-    return merged;
+    const open = this.#sources.filter((one) => !one.ended);
+    const awake = open.filter((one) => !one.driver.idle);
+    const marks = (awake.length > 0 ? awake : open).map((one) => one.driver.watermark);
+    return marks.reduce((least, one) => (one < least ? one : least), WATERMARK_MAX);
   }
 
   snapshot(): readonly SourceSnapshot[] {

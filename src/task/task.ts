@@ -276,6 +276,8 @@ export class Task {
       case "watermark":
         this.#watermark = event.value;
         return this.#chain.inlets.get(event.edge)?.onWatermark(event.value);
+      case "idle":
+        return this.#chain.inlets.get(event.edge)?.onIdle();
       case "barrier":
         return this.#onAligned(event);
     }
@@ -335,7 +337,8 @@ export class Task {
 
   /** Waits for a message, a frame or credit, but no longer than a source or a timer asks for. */
   async #wait(reason: "idle" | "backpressured", retryAfterMs: number | undefined): Promise<void> {
-    this.#flushBeforeWaiting(reason);
+    if (reason === "idle") this.#sayWhatIsIdle();
+    for (const one of this.#chain.outputs) one.flush();
     this.#clock.worked();
     let waitMs = retryAfterMs ?? Number.POSITIVE_INFINITY;
     for (const { wakeAtMs } of this.#chain.timed) {
@@ -356,12 +359,10 @@ export class Task {
     this.#sliceStartMs = this.#platform.clock.monotonicMs();
   }
 
-  #flushBeforeWaiting(reason: "idle" | "backpressured"): void {
-    const isIdle = reason === "idle" && !this.#inputEnded && (this.#reads as SourceReads).idle && this.#gate.idle;
-    for (const one of this.#chain.outputs) {
-      if (isIdle) one.idle();
-      else one.flush();
-    }
+  /** Again, because what an operator has sent at its own time has ended the idleness of what comes after it. */
+  #sayWhatIsIdle(): void {
+    for (const edge of this.#gate.idleEdges) this.#chain.inlets.get(edge)?.onIdle();
+    (this.#reads as SourceReads).sayWhatIsIdle();
   }
 
   #handle(message: ToTask): void {

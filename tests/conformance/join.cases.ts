@@ -3,46 +3,25 @@
 import type { Value } from "../../src/batch/record_batch.ts";
 import { field, type Schema } from "../../src/batch/schema.ts";
 import { KernelInstance } from "../../src/kernel/instance.ts";
-import { cutoffsOf, type JoinOutputColumn, joinedWatermark } from "../../src/state/join_pair.ts";
+import { cutoffsOf, joinedWatermark } from "../../src/state/join_pair.ts";
 import type { JoinTiming } from "../../src/state/join_plan.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
 import { JoinFixture, type Joined, type JoinJob, LAST_WATERMARK, NO_WATERMARK } from "../twins/join_fixture.ts";
+import {
+  columns,
+  fixture,
+  I64_MAX,
+  interval,
+  job,
+  order,
+  payment,
+  wall,
+  within,
+  BUDGET_BYTES,
+} from "../twins/join_samples.ts";
 import { runJoinSequence } from "../twins/join_random.ts";
 import { textOfRow } from "../twins/window_twin.ts";
-
-const BUDGET_BYTES = 16 * 1024 * 1024;
-const I64_MAX = 2n ** 63n - 1n;
-
-const orders: Schema = [field("time", "timestamp"), field("id", "i64", true), field("customer", "utf8", true)];
-const payments: Schema = [field("order_id", "i64"), field("paid_at", "timestamp"), field("amount", "f64", true)];
-
-const columns: readonly JoinOutputColumn[] = [
-  { name: "customer", input: 0, column: 2 },
-  { name: "ordered_at", input: 0, column: 0 },
-  { name: "paid_at", input: 1, column: 1 },
-  { name: "amount", input: 1, column: 2 },
-];
-
-const job = (timing: JoinTiming, more: Partial<JoinJob> = {}): JoinJob => ({
-  schemas: [orders, payments],
-  keys: [[1], [0]],
-  times: timing.kind === "wall_time" ? undefined : [0, 1],
-  timing,
-  columns,
-  maxParallelism: 128,
-  ...more,
-});
-
-const interval = (lowerMs: number, upperMs: number): JoinTiming => ({ kind: "interval", lowerMs, upperMs });
-const within = (ttlMs: number): JoinTiming => ({ kind: "event_time", ttlMs });
-const wall = (ttlMs: number): JoinTiming => ({ kind: "wall_time", ttlMs });
-
-const fixture = (kernels: WebAssembly.Module, its: JoinJob, capacity = 4096, outputRows = 4096): JoinFixture =>
-  new JoinFixture(new KernelInstance(kernels, BUDGET_BYTES), its, capacity, outputRows);
-
-const order = (time: bigint, id: bigint | null, customer: string | null = "ann"): Value[] => [time, id, customer];
-const payment = (id: bigint, time: bigint, amount: number | null = 1): Value[] => [id, time, amount];
 
 const rowsIn = (joined: readonly Joined[]): Value[][] => joined.map((one) => one.row);
 const lines = (joined: readonly Joined[]): string[] =>

@@ -42,6 +42,23 @@ export const cases: readonly Case[] = [
     equal(its.takePassedOn(), [90n], "passed on");
   }),
 
+  test("an idle input of a two-input function holds back neither its timers nor those who read from it", (context) => {
+    const its = fixture(context, inOrder, {
+      inputs: [timed, { schema: [schema[2] as never, ...schema.slice(0, 2)], keys: [1], time: 2 }],
+    });
+    its.rows([["a", 10n, 5n]]);
+    its.watermark(100n, 0);
+    its.idle(1);
+    equal([texts(its).length, its.takePassedOn(), its.idleSaid], [2, [100n], 0], "the row and its timer");
+    its.idle(0);
+    equal(its.idleSaid, 1);
+    its.rows([[7n, "a", 212n]], [], 1);
+    its.watermark(300n, 0);
+    equal([its.takePassedOn(), its.idleSaid], [[], 1], "the second is awake, and has not said how far it is");
+    its.watermark(220n, 1);
+    equal(its.takePassedOn(), [220n]);
+  }),
+
   test("in event-time order the result depends on the data alone", (context) => {
     const rows: Value[][] = [];
     for (let n = 0; n < 300; n++) rows.push([`k${n % 5}`, BigInt((n * 37) % 211), BigInt(n % 4)]);

@@ -33,6 +33,7 @@ function unionOf(kernels: WebAssembly.Module, filtered: boolean): Unioned {
       if (filtered) seen.push(Array.from(union.output.watermarks().subarray(0, batch.rowCount)));
     },
     onWatermark: (watermark: bigint) => seen.push(watermark),
+    onIdle: () => seen.push("idle"),
   };
   const next: (typeof receiver | FilterOperator)[] = [];
   const columns = [
@@ -121,5 +122,25 @@ export const cases: readonly Case[] = [
       ].map(([input, watermark]) => watermarks.advance(Number(input), BigInt(watermark as bigint))),
       [undefined, undefined, 1n, undefined, 2n, undefined, 5n],
     );
+  }),
+
+  test("an idle input of a union holds nothing back until it has rows again, and once all are idle that is passed on", (context) => {
+    const made = unionOf(context.kernels, false);
+    const [first, second] = made.union.receivers;
+    second?.onWatermark(3n);
+    first?.onWatermark(9n);
+    second?.onIdle();
+    equal(made.seen.splice(0), [3n, 9n]);
+    first?.onWatermark(12n);
+    equal(made.seen.splice(0), [12n]);
+    first?.onIdle();
+    first?.onIdle();
+    equal(made.seen.splice(0), ["idle", "idle"], "an edge behind it may have forgotten it");
+    send(made, 1, [[true, "a"]]);
+    made.seen.splice(0);
+    first?.onWatermark(20n);
+    equal(made.seen, [], "the second is awake, and stands at 3");
+    second?.onWatermark(15n);
+    equal(made.seen, [15n]);
   }),
 ];

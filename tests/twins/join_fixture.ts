@@ -57,6 +57,8 @@ export class JoinFixture {
   nowMs = 0;
   /** The last watermark that was passed on. */
   passedOn = NO_WATERMARK;
+  /** How often it has said that no rows are to be expected. */
+  idleSaid = 0;
 
   constructor(kernel: KernelInstance, job: JoinJob, capacity = 4096, outputRows = 4096, keyGroups?: KeyGroupRange) {
     const range = keyGroups ?? { start: 0, end: job.maxParallelism };
@@ -85,6 +87,9 @@ export class JoinFixture {
           process: () => this.#collect(),
           onWatermark: (watermark) => {
             this.passedOn = watermark;
+          },
+          onIdle: () => {
+            this.idleSaid++;
           },
         },
       ],
@@ -122,6 +127,9 @@ export class JoinFixture {
 
   watermark(input: 0 | 1, watermark: bigint): void {
     this.operator.receivers[input].onWatermark(watermark);
+  }
+  idle(input: 0 | 1): void {
+    this.operator.receivers[input].onIdle();
   }
 
   get rowCounts(): Both<number> {

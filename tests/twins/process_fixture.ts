@@ -42,6 +42,8 @@ export interface FixtureSnapshot {
 export class ProcessFixture {
   readonly operator: ProcessOperator;
   late = 0;
+  /** How often it has said that no rows are to be expected. */
+  idleSaid = 0;
   readonly #inputs: readonly { readonly region: BatchRegion; readonly schema: Schema }[];
   #main: Value[][] = [];
   #watermarks: bigint[] = [];
@@ -74,6 +76,9 @@ export class ProcessFixture {
             this.#watermarks.push(...output.watermarks().slice(0, output.rowCount));
           },
           onWatermark: (watermark) => this.#passedOn.push(watermark),
+          onIdle: () => {
+            this.idleSaid++;
+          },
         },
       ],
       sides: new Map(
@@ -107,6 +112,10 @@ export class ProcessFixture {
 
   watermark(watermark: bigint, input = 0): void {
     this.operator.inputs[input]?.onWatermark(watermark);
+  }
+
+  idle(input: number): void {
+    this.operator.inputs[input]?.onIdle();
   }
 
   /** What was written since the last call. */

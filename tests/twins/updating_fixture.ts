@@ -37,6 +37,7 @@ export class UpdatingFixture {
     const next = (output: () => BatchRegion): Receiver => ({
       process: () => this.emitted.push(changesOf(output())),
       onWatermark: () => undefined,
+      onIdle: () => undefined,
     });
     const { operator, state } = make(this.#input, next, () => this.epoch);
     this.#operator = operator;

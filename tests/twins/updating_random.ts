@@ -123,6 +123,7 @@ export class UpdatingLife {
       const next: Receiver = {
         process: () => this.#view.addBatch((this.#running[subtask] as Running).output.copyOut()),
         onWatermark: () => undefined,
+        onIdle: () => undefined,
       };
       const made = this.#plan.subtask(asOperatorUid("under_test"), input, range, next, () => this.#epoch);
       made.state.restoreScalars([made.state.scalars()]);

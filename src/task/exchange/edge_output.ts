@@ -1,7 +1,8 @@
 // The end of a chain on one edge: rows are collected by target task, watermarks follow the rows that they follow.
 //
 // Batches leave when they are full, and all of them at `flush`: the task flushes when it pauses and every few
-// milliseconds, so rows neither wait long nor travel in crumbs. The newest watermark leaves with the flush.
+// milliseconds, so rows neither wait long nor travel in crumbs. The newest watermark leaves with the flush, and so does
+// the word that no rows are expected for now.
 
 import type { CheckpointId } from "../../base/ids.ts";
 import type { EdgePlan } from "../../graph/plan.ts";
@@ -29,6 +30,7 @@ export class EdgeOutput implements Receiver {
   #turn = 0;
   #watermark = WATERMARK_MIN;
   #watermarkSent = WATERMARK_MIN;
+  #isIdle = false;
   #idleSent = false;
   #rowsOut = 0;
 
@@ -60,6 +62,7 @@ export class EdgeOutput implements Receiver {
   process(): void {
     const { region, senders } = this.#wiring;
     if (region.rowCount === 0) return;
+    this.#isIdle = false;
     this.#idleSent = false;
     if (this.#router !== undefined) return this.#router.scatter((target) => this.#empty(target));
     const target = this.#turn;
@@ -68,7 +71,13 @@ export class EdgeOutput implements Receiver {
   }
 
   onWatermark(watermark: bigint): void {
-    if (watermark > this.#watermark) this.#watermark = watermark;
+    if (watermark <= this.#watermark) return;
+    this.#watermark = watermark;
+    this.#isIdle = false;
+  }
+
+  onIdle(): void {
+    this.#isIdle = true;
   }
 
   #empty(target: number): void {
@@ -89,22 +98,19 @@ export class EdgeOutput implements Receiver {
         if (this.#router.region(target).rowCount > 0) this.#empty(target);
       }
     }
-    if (this.#watermark === this.#watermarkSent) return;
-    this.#watermarkSent = this.#watermark;
-    this.#broadcast({ kind: "watermark", value: this.#watermark });
-    this.#idleSent = false;
+    if (this.#watermark !== this.#watermarkSent) {
+      this.#watermarkSent = this.#watermark;
+      this.#broadcast({ kind: "watermark", value: this.#watermark });
+      this.#idleSent = false;
+    }
+    if (!this.#isIdle || this.#idleSent) return;
+    this.#idleSent = true;
+    this.#broadcast({ kind: "idle" });
   }
 
   barrier(checkpoint: CheckpointId, mode: BarrierMode): void {
     this.flush();
     this.#broadcast({ kind: "barrier", checkpoint, mode });
-  }
-
-  idle(): void {
-    this.flush();
-    if (this.#idleSent) return;
-    this.#idleSent = true;
-    this.#broadcast({ kind: "idle" });
   }
 
   end(): void {

@@ -7,19 +7,22 @@
 // Invariants:
 // - After a channel's barrier nothing of it is taken until every channel (and the trigger, where the task has sources
 //   of its own) has delivered the same barrier: what is processed before belongs to the checkpoint, nothing else does.
-// - The watermark of an edge is the smallest of its channels that are not idle; it never goes back.
+// - The watermark of an edge is the smallest of its channels that are neither idle nor ended; it never goes back.
 // - A channel that has ended sends no rows, but it still delivers barriers, so it still counts for alignment.
 
 import { assert } from "../../base/assert.ts";
 import type { CheckpointId } from "../../base/ids.ts";
 import type { BarrierFrame, ChannelIn, Frame, RowsFrame } from "../../protocol/frames.ts";
 import type { BarrierMode } from "../../protocol/messages.ts";
+import { MinimumWatermark } from "../../time/minimum_watermark.ts";
 import { WATERMARK_MAX, WATERMARK_MIN } from "../../time/window.ts";
 
 export type GateEvent =
   /** `done` must be called when the rows have been processed: it gives the sender credit. */
   | { readonly kind: "rows"; readonly edge: number; readonly frame: RowsFrame; readonly done: () => void }
   | { readonly kind: "watermark"; readonly edge: number; readonly value: bigint }
+  /** No channel of the edge is expected to send rows now. */
+  | { readonly kind: "idle"; readonly edge: number }
   /** Every channel has delivered it; `firstAtMs` is when the first did. */
   | {
       readonly kind: "barrier";
@@ -32,8 +35,10 @@ interface Channel {
   readonly edge: number;
   readonly channel: ChannelIn;
   readonly frames: Frame[];
+  /** Of its edge, and its number among the inputs of that. */
+  readonly watermarks: MinimumWatermark;
+  readonly input: number;
   watermark: bigint;
-  idle: boolean;
   ended: boolean;
   /** Barriers among `frames`. */
   barriers: number;
@@ -52,7 +57,7 @@ interface Alignment {
 
 export class InputGate {
   readonly #channels: Channel[] = [];
-  readonly #watermarks = new Map<number, bigint>();
+  readonly #watermarks = new Map<number, MinimumWatermark>();
   readonly #hasTrigger: boolean;
   readonly #nowMs: () => number;
   #aligning: Alignment | undefined;
@@ -68,19 +73,21 @@ export class InputGate {
 
   /** @param onFrame called at every frame that arrives. */
   add(edge: number, channel: ChannelIn, onFrame: () => void): void {
+    const watermarks = this.#watermarks.get(edge) ?? new MinimumWatermark(0);
+    this.#watermarks.set(edge, watermarks);
     const one: Channel = {
       edge,
       channel,
       frames: [],
+      watermarks,
+      input: watermarks.add(),
       watermark: WATERMARK_MIN,
-      idle: false,
       ended: false,
       barriers: 0,
       owed: 0,
       held: undefined,
     };
     this.#channels.push(one);
-    this.#watermarks.set(edge, WATERMARK_MIN);
     channel.onFrame((frame) => {
       one.frames.push(frame);
       if (frame.kind === "barrier") one.barriers++;
@@ -102,9 +109,9 @@ export class InputGate {
   get ended(): boolean {
     return this.#channels.every((one) => one.ended);
   }
-  /** No channel is expected to send rows now. */
-  get idle(): boolean {
-    return this.#channels.every((one) => one.idle || one.ended);
+  /** Edges of which no channel is expected to send rows now. */
+  get idleEdges(): readonly number[] {
+    return [...this.#watermarks].filter(([, watermarks]) => watermarks.isIdle).map(([edge]) => edge);
   }
 
   /** Whether `next` would find something. */
@@ -142,20 +149,18 @@ export class InputGate {
     const frame = one.frames.shift() as Frame;
     switch (frame.kind) {
       case "rows":
-        one.idle = false;
+        one.watermarks.active(one.input);
         return { kind: "rows", edge: one.edge, frame, done: () => this.#processed(one, pressed) };
       case "watermark":
-        one.idle = false;
         assert(frame.value >= one.watermark, "a channel's watermark never goes back");
         one.watermark = frame.value;
-        return this.#merged(one.edge);
+        return timeOf(one, one.watermarks.advance(one.input, frame.value));
       case "idle":
-        one.idle = true;
-        return this.#merged(one.edge);
+        return timeOf(one, one.watermarks.idle(one.input));
       case "end":
         one.ended = true;
         one.watermark = WATERMARK_MAX;
-        return this.#merged(one.edge);
+        return timeOf(one, one.watermarks.advance(one.input, WATERMARK_MAX));
       case "barrier":
         one.barriers--;
         one.held = frame;
@@ -175,17 +180,6 @@ export class InputGate {
       one.channel.credit(one.owed);
       one.owed = 0;
     }
-  }
-
-  #merged(edge: number): GateEvent | undefined {
-    let merged: bigint | undefined;
-    for (const one of this.#channels) {
-      if (one.edge !== edge || one.idle) continue;
-      if (merged === undefined || one.watermark < merged) merged = one.watermark;
-    }
-    if (merged === undefined || merged <= (this.#watermarks.get(edge) ?? WATERMARK_MIN)) return undefined;
-    this.#watermarks.set(edge, merged);
-    return { kind: "watermark", edge, value: merged };
   }
 
   #begin({ checkpoint, mode }: Pick<BarrierFrame, "checkpoint" | "mode">): void {
@@ -218,6 +212,11 @@ export class InputGate {
   close(): void {
     for (const one of this.#channels) one.channel.close();
   }
+}
+
+function timeOf({ edge, watermarks }: Channel, risen: bigint | undefined): GateEvent | undefined {
+  if (risen !== undefined) return { kind: "watermark", edge, value: risen };
+  return watermarks.isIdle ? { kind: "idle", edge } : undefined;
 }
 
 const mayTake = (one: Channel, pressed: boolean): boolean =>
