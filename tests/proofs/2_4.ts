@@ -8,6 +8,7 @@ import { seededPrng } from "../../src/base/prng.ts";
 import type { Proof, ProofOptions } from "../../tools/proof.ts";
 import { RecoveryCluster } from "../support/recovery/cluster.ts";
 import type { Compared, RecoveryJob } from "../support/recovery/job.ts";
+import { inLives, totalOf } from "../support/recovery/lives.ts";
 
 const LIVES = 10;
 const WORKERS_A_LIFE = 20;
@@ -71,16 +72,7 @@ const ninetyNinth = (values: readonly number[]): number =>
   values.toSorted((left, right) => left - right)[Math.ceil(values.length * 0.99) - 1] ?? Number.POSITIVE_INFINITY;
 
 export const prove: Proof = async (options) => {
-  const { slice, log, progress } = options;
-  const lives: Life[] = [];
-  for (let index = 0; index < (slice ? 1 : LIVES); index++) {
-    const key = `life ${index}`;
-    const text = progress.get<string>(key) ?? JSON.stringify(await live(index + 1, options));
-    progress.set(key, text);
-    const life = JSON.parse(text) as Life;
-    lives.push(life);
-    log(`${key}: ${life.blows.length} blows, ${JSON.stringify(life.compared)}`);
-  }
+  const lives = await inLives(LIVES, options, (seed) => live(seed, options));
   const of = (what: Blow["what"]): Blow[] => lives.flatMap(({ blows }) => blows.filter((one) => one.what === what));
   const figuresOf = (blows: readonly Blow[]) => ({
     kills: blows.length,
@@ -90,12 +82,13 @@ export const prove: Proof = async (options) => {
   });
   const workers = figuresOf(of("worker"));
   const leaders = figuresOf(of("leader"));
-  const total = (count: (one: Compared) => number): number => lives.reduce((sum, one) => sum + count(one.compared), 0);
-  const [rows, lost, wrong] = [total((one) => one.rows), total((one) => one.lost), total((one) => one.wrong)];
+  const rows = totalOf(lives, (one) => one.compared.rows);
+  const lost = totalOf(lives, (one) => one.compared.lost);
+  const wrong = totalOf(lives, (one) => one.compared.wrong);
   const stateMB = Math.round(Math.min(...lives.map((one) => one.stateMB)));
   const quick = workers.p99Ms <= WORKER_P99_MAX_MS && leaders.p99Ms <= LEADER_P99_MAX_MS && stateMB >= STATE_MB_MIN;
   return {
-    pass: rows > 0 && lost === 0 && wrong === 0 && (slice || quick),
+    pass: rows > 0 && lost === 0 && wrong === 0 && (options.slice || quick),
     figures: {
       workers,
       leaders,

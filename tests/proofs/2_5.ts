@@ -9,6 +9,7 @@ import { seededPrng } from "../../src/base/prng.ts";
 import type { Proof, ProofOptions } from "../../tools/proof.ts";
 import { type LogLine, RecoveryCluster } from "../support/recovery/cluster.ts";
 import type { Compared, RecoveryJob } from "../support/recovery/job.ts";
+import { inLives, totalOf } from "../support/recovery/lives.ts";
 
 const LIVES = 5;
 const ZOMBIES_A_LIFE = 20;
@@ -93,16 +94,8 @@ async function live(seed: number, { slice, log }: ProofOptions): Promise<Life> {
 }
 
 export const prove: Proof = async (options) => {
-  const { slice, log, progress } = options;
-  const lives: Life[] = [];
-  for (let index = 0; index < (slice ? 1 : LIVES); index++) {
-    const key = `life ${index}`;
-    const text = progress.get<string>(key) ?? JSON.stringify(await live(index + 1, options));
-    progress.set(key, text);
-    lives.push(JSON.parse(text) as Life);
-    log(`${key}: ${text}`);
-  }
-  const total = (count: (one: Life) => number): number => lives.reduce((sum, one) => sum + count(one), 0);
+  const lives = await inLives(LIVES, options, (seed) => live(seed, options));
+  const total = (count: (one: Life) => number): number => totalOf(lives, count);
   const ends: Record<string, number> = {};
   for (const one of lives) {
     for (const [end, count] of Object.entries(one.ends)) ends[end] = (ends[end] ?? 0) + count;
@@ -114,7 +107,7 @@ export const prove: Proof = async (options) => {
   const rowsCompared = total((one) => one.compared.rows);
   const lost = total((one) => one.compared.lost);
   const wrong = total((one) => one.compared.wrong);
-  const enough = slice ? leaders > 0 && workers > 0 : leaders >= 50 && workers >= 50;
+  const enough = options.slice ? leaders > 0 && workers > 0 : leaders >= 50 && workers >= 50;
   return {
     pass: enough && rowsCompared > 0 && lost === 0 && wrong === 0 && silent === 0 && wentBack === 0,
     figures: {
