@@ -16,7 +16,7 @@ const LEADERS_A_LIFE = 10;
 const WORKER_P99_MAX_MS = 2_000;
 const LEADER_P99_MAX_MS = 4_000;
 const STATE_MB_MIN = 100;
-/** Between two blows beside the time that the first one takes: so many checkpoints long, at random. */
+/** Between two blows, once all workers are there again: up to three checkpoints, at random. */
 const PAUSE_MS_MAX = 1_500;
 
 const shape = { leaseMs: 1_000, silenceMs: 1_500, beatMs: 200, hangMs: 5_000, replaceAfterMs: 1_000 };
@@ -27,7 +27,7 @@ const fullJob: Omit<RecoveryJob, "seed"> = {
   checkpointMs: 500,
   parallelism: 2,
 };
-const sliceJob = { ...fullJob, preloadRows: 40_000, customers: 20_000 };
+const sliceJob = { ...fullJob, preloadRows: 40_000, customers: 20_000, checkpointMs: 200 };
 
 interface Blow {
   readonly what: "worker" | "leader";
