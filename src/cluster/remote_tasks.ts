@@ -104,8 +104,10 @@ export class RemoteTasks implements TaskHost {
     const { worker, address, slots } = hello;
     const { clock, targets, log } = this.#options;
     const onLost = (why: string): void => {
+      const released = this.#workers.get(worker)?.released === true;
       this.#workers.delete(worker);
-      log.write("warning", "a worker is lost", { worker, why });
+      if (released) log.write("info", "a worker has left", { worker });
+      else log.write("warning", "a worker is lost", { worker, why });
     };
     const session = new WorkerSession({ worker, address, slots }, link, { clock, targets, onLost });
     if (session.lost) return session;
