@@ -132,6 +132,27 @@ export const cases: readonly Case[] = [
     await endsWell(one, second);
   }),
 
+  ...(["asked", "suspended", "relaunched"] as const).map((stage) =>
+    test(`a leader that is lost when a move is ${stage} loses nothing: the next one goes on, with either parallelism`, async (context) => {
+      const one = await begun(context, { workers: 2, parallelism: 2 });
+      const { leader, leading, world, jobId } = one;
+      const moved = leading.engine.rescale(jobId, 1).then(
+        () => "moved",
+        () => "not moved",
+      );
+      const status = (): string => leading.engine.job(jobId).status;
+      // That takes no time to speak of, so every turn of the event loop is looked at.
+      while (stage === "suspended" && status() === "RUNNING") await world.platform.yield.yield();
+      if (stage === "suspended") equal(status(), "RESTARTING");
+      if (stage === "relaunched") equal(await moved, "moved");
+      leader.sever();
+      const second = await (await world.coordinator()).leads();
+      await moved;
+      ok([1, 2].includes(parallelismOf(second, jobId)), "it has a parallelism that somebody asked for");
+      await endsWell(one, second);
+    }),
+  ),
+
   test("slots are shared evenly by the jobs that run, and each has at least one", async () => {
     equal([shareOf(8, 1), shareOf(8, 3), shareOf(2, 5), shareOf(4, 0)], [8, 2, 1, 4]);
   }),

@@ -87,7 +87,7 @@ test("coordinators on Node and Deno, workers on Deno and Bun: a worker and the l
 
 test("a leader on Bun; connections between workers break again and again: the same lines go on, and no task fails", () =>
   deployment(async ({ client, member, differences }) => {
-    const leader = member("bun", "coordinator");
+    const leader = member("bun", "coordinator", ["--on-term", "savepoint", "--grace-ms", "0"]);
     await leader.line(/"leads"/);
     // Each worker is reached by the others at an address where a proxy stands before it.
     const proxies: FaultProxy[] = [];
@@ -115,6 +115,11 @@ test("a leader on Bun; connections between workers break again and again: the sa
       assert.equal(await client.ended(id), "FINISHED");
       assert.equal(await client.restarts(id), 0);
       assert.deepEqual(await differences(job), []);
+      // And one that is given no time to suspend its jobs says so, with another status than 0.
+      await client.checkpoints(await client.submit({ ...sharedSpec(job), name: "another" }), 1);
+      const { code, out } = await leader.stop("SIGTERM");
+      assert.equal(code, 1);
+      assert.match(out, /"event":"not_suspended".*"name":"another","code":"grace_over"/);
     } finally {
       for (const proxy of proxies) await proxy.close();
     }
