@@ -45,7 +45,7 @@ export const prove: Proof = async ({ slice, log, progress }) => {
   const caught: Record<string, number> = {};
   const bugs = slice ? ["restored_output_forgotten"] : plantedBugs();
   for (const bug of bugs) {
-    const seed = progress.get<number>(bug) ?? huntBug(bug, seeds).seed ?? 0;
+    const seed = progress.get<number>(bug) ?? (await huntBug(bug, seeds)).seed ?? 0;
     progress.set(bug, seed);
     if (seed > 0) caught[bug] = seed;
     log(`${bug}: ${seed > 0 ? `caught by seed ${seed}` : "NOT CAUGHT"}`);

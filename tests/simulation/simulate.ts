@@ -25,11 +25,12 @@ export interface Summary {
   readonly violated: readonly string[];
 }
 
-export function simulate(runtime: LocalRuntime, args: readonly string[]): Promise<Summary> {
+/** @param root of the code that is simulated: this checkout, or a copy of it. */
+export function simulate(runtime: LocalRuntime, args: readonly string[], root = rootPath): Promise<Summary> {
   const [name, ...before] = localRuntimes[runtime];
   const command = join(rootPath, "node_modules", ".bin", name);
-  const script = join(rootPath, "tests", "simulation", "main.ts");
-  const child = spawn(command, [...before, script, ...args], { cwd: rootPath, stdio: ["ignore", "pipe", "pipe"] });
+  const script = join(root, "tests", "simulation", "main.ts");
+  const child = spawn(command, [...before, script, ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let errors = "";
   child.stdout.on("data", (chunk: Buffer) => {
