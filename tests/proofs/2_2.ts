@@ -10,7 +10,7 @@ import { huntBug, plantedBugs } from "../simulation/planted.ts";
 const BUGS_MIN = 40;
 const SEEDS_MAX = 5_000;
 /** Caught by the very first seeds. */
-const SLICE_BUGS = ["split_assigned_twice", "highest_watermark"];
+const SLICE_BUGS = ["acknowledged_before_durable", "abandoned_output_dropped"];
 
 interface Hunt {
   /** 0: not caught. */
