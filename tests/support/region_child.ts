@@ -2,12 +2,17 @@
 //   node tests/support/region_child.ts DIRECTORY
 // Prints what became of the job, of the threads of each region, and of the rows that it committed.
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { openDeployment } from "../../adapters/local/deployment.ts";
+import { isTerminal } from "../../src/coordinator/job_state.ts";
+import type { JobView } from "../../src/engine/engine.ts";
 import { rootPath } from "../../tools/process.ts";
+import { createLog, texts } from "./logs.ts";
+import { DEADLY } from "./region_functions.ts";
 
 /** What a test reads. */
 export interface RegionReport {
@@ -16,35 +21,25 @@ export interface RegionReport {
   readonly restarts: number;
   /** Threads that have run the function of the region. */
   readonly threads: Readonly<Record<string, number>>;
-  /** Committed, in the order of their text. */
-  readonly rows: Readonly<Record<string, readonly string[]>>;
+  /** Committed: how many, and a digest of them in the order of their text. */
+  readonly rows: Readonly<Record<string, { readonly count: number; readonly digest: string }>>;
 }
 
-const ROWS = 6_000;
 const regions = ["steady", "struck"] as const;
+const ROW_SCHEMA = [
+  { name: "name", type: "utf8" },
+  { name: "amount", type: "i64" },
+];
 
 const pipeline = (region: string) => [
-  {
-    uid: `${region}_events`,
-    kind: "source",
-    connector: { kind: "generator", seed: 7, rows: ROWS, keys: 40, splits: 2, ratePerSecond: 1_500, stepMs: 5 },
-    schema: [
-      { name: "at", type: "timestamp" },
-      { name: "name", type: "utf8", nullable: true },
-      { name: "flag", type: "bool" },
-      { name: "amount", type: "i64" },
-    ],
-  },
+  { uid: `${region}_rows`, kind: "source", connector: { kind: "log", name: region }, schema: ROW_SCHEMA },
   {
     uid: region,
     kind: "process",
-    input: `${region}_events`,
+    input: `${region}_rows`,
     keyBy: ["name"],
     function: region,
-    columns: [
-      { name: "name", type: "utf8", nullable: true },
-      { name: "amount", type: "i64" },
-    ],
+    columns: ROW_SCHEMA,
   },
   { uid: `${region}_out`, kind: "sink", input: region, connector: { kind: "ndjson_files", directory: region } },
 ];
@@ -58,6 +53,8 @@ const spec = {
   operators: regions.flatMap(pipeline),
 };
 
+const rowsIn = ({ progress }: JobView): number => progress?.counters.rowsIn ?? 0;
+const recordOf = (amount: number): string => JSON.stringify({ name: `key-${amount % 40}`, amount });
 const linesOf = (file: string): string[] => readFileSync(file, "utf8").trimEnd().split("\n");
 
 async function main(directory: string): Promise<RegionReport> {
@@ -67,16 +64,30 @@ async function main(directory: string): Promise<RegionReport> {
     functions: [join(rootPath, "tests/support/region_functions.ts")],
     logLevel: "warning",
   });
-  const { record } = await deployment.engine.submit(spec);
-  while ((deployment.engine.job(record.jobId).checkpoints?.completedCount ?? 0) < 2) await setTimeout(5);
-  writeFileSync(join(directory, "strike"), "");
-  const { status, error, restartsTotal } = await deployment.engine.ended(record.jobId);
+  const { engine } = deployment;
+  const logs = await Promise.all(regions.map((one) => createLog(deployment.logs, one)));
+  const { record } = await engine.submit(spec);
+  const until = async (reached: (job: JobView) => boolean): Promise<void> => {
+    for (let job = engine.job(record.jobId); !reached(job) && !isTerminal(job.status); job = engine.job(record.jobId)) {
+      await setTimeout(5);
+    }
+  };
+  const append = async (first: number, close: boolean): Promise<void> => {
+    const records = Array.from({ length: DEADLY }, (_none, index) => recordOf(first + index));
+    for (const log of logs) await log.submit({ records: texts(...records), close });
+  };
+  await append(0, false);
+  await until((job) => (job.checkpoints?.completedCount ?? 0) >= 1 && rowsIn(job) === 2 * DEADLY);
+  await append(DEADLY, false);
+  await until((job) => job.restartsTotal > 0 && job.status === "RUNNING");
+  await append(2 * DEADLY, true);
+  const { status, error, restartsTotal } = await engine.ended(record.jobId);
   await deployment.close();
-  const rowsOf = (region: string): string[] =>
-    readdirSync(join(directory, region))
-      .filter((one) => one.endsWith(".ndjson"))
-      .flatMap((one) => linesOf(join(directory, region, one)))
-      .sort();
+  const rowsOf = (region: string) => {
+    const files = readdirSync(join(directory, region)).filter((one) => one.endsWith(".ndjson"));
+    const lines = files.flatMap((one) => linesOf(join(directory, region, one))).sort();
+    return { count: lines.length, digest: createHash("sha256").update(lines.join("\n")).digest("hex") };
+  };
   return {
     status,
     error: error?.message,
