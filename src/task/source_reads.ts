@@ -17,7 +17,7 @@ interface DrivenSource {
 
 export type SourceOutcome =
   /** One batch of one source has gone through the chain, or a source has ended. */
-  | { readonly kind: "read"; readonly rowsIn: number; readonly rowsRejected: number; readonly watermark: bigint }
+  | { readonly kind: "read"; readonly rowsIn: number; readonly rowsRejected: number }
   | { readonly kind: "idle"; readonly retryAfterMs: number };
 
 export class SourceReads {
@@ -63,7 +63,7 @@ export class SourceReads {
           return this.#process(one, outcome.rejected);
         case "ended":
           this.#end(one);
-          return { kind: "read", rowsIn: 0, rowsRejected: 0, watermark: this.watermark };
+          return { kind: "read", rowsIn: 0, rowsRejected: 0 };
         case "idle":
           // Idleness of some splits may have let time pass.
           this.#advance(one);
@@ -82,7 +82,7 @@ export class SourceReads {
     one.inlet.writeRejected(rejected);
     this.#advance(one);
     const rowsRejected = rejected.length;
-    return { kind: "read", rowsIn: rows + rowsRejected, rowsRejected, watermark: this.watermark };
+    return { kind: "read", rowsIn: rows + rowsRejected, rowsRejected };
   }
 
   #advance(one: DrivenSource): void {

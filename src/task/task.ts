@@ -289,10 +289,11 @@ export class Task {
     if (reads.ended || this.#paused !== "no" || this.#gate.holdsSources) return undefined;
     this.#platform.stages.enter("reading", {});
     const outcome = await reads.read(this.#wiring.options.batchRows);
+    // Time passes without rows too, where a source becomes idle.
+    this.#watermark = reads.watermark;
     if (outcome.kind === "idle") return outcome.retryAfterMs;
     this.#counters.rowsIn += outcome.rowsIn;
     this.#counters.rowsRejected += outcome.rowsRejected;
-    this.#watermark = outcome.watermark;
     return 0;
   }
 

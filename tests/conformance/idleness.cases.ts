@@ -88,7 +88,7 @@ const jobs: readonly Case[] = [1, 2].map((parallelism) =>
     const job = idling(platform);
     const { record } = await job.engine.submit(unionJob(parallelism, 20));
     await eventually(platform, "windows", async () => emitted(job) > 10 || undefined);
-    ok(job.engine.job(record.jobId).progress?.watermarkMs !== undefined, "time is seen to pass");
+    await eventually(platform, "time", async () => job.engine.job(record.jobId).progress?.watermarkMs);
     job.speaks = true;
     const view = await job.engine.ended(record.jobId);
     equal([view.status, view.progress?.counters.rowsIn], ["FINISHED", 2 * ROWS + 2 * 10]);
