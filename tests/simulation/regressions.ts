@@ -13,5 +13,8 @@ export const regressions: readonly Regression[] = [
   },
   { seed: 69, what: "a job went on after a stop whose savepoint was complete, since its end was not recorded" },
   { seed: 77, what: "the same, with workers" },
-  { seed: 1800, what: "a status that was overtaken by a newer claim of its own runner kept the end from being recorded" },
+  {
+    seed: 1800,
+    what: "a status that was overtaken by a newer claim of its own runner kept the end from being recorded",
+  },
 ];
