@@ -21,6 +21,11 @@ export interface KeyedState {
   readonly schema: Schema;
   /** Rows changed after `afterEpoch`, at their present values. */
   gather(afterEpoch: number): readonly RecordBatch[];
+  /**
+   * What `gather(-1)` gives, a batch at a time, where a table can do that; nothing may change in between. For tables
+   * apart from any task, in processes that must not stand still for as long as the whole takes.
+   */
+  gatherInPieces?(): Iterable<RecordBatch>;
   /** Small values beside the rows. */
   scalars(): PlainData;
   /** The checkpoint that holds all changes up to and including `epoch` is durable. */

@@ -56,6 +56,15 @@ export class LastingRows {
 
   /** What changed after `afterEpoch`, what is gone as tombstones; -1 gives everything there is. */
   gather(afterEpoch: number): RecordBatch[] {
+    return [...this.#gathered(afterEpoch)];
+  }
+
+  /** All that there is, a batch at a time; nothing may change in between. */
+  gatherInPieces(): Iterable<RecordBatch> {
+    return this.#gathered(-1);
+  }
+
+  *#gathered(afterEpoch: number): Generator<RecordBatch> {
     this.epochs.gather(afterEpoch);
     const { kernels } = this.#wiring;
     const region = this.#stateRegion();
@@ -63,16 +72,14 @@ export class LastingRows {
     region.useWeights(!whole);
     if (whole) kernels.gatherAll();
     else kernels.gatherBegin(afterEpoch);
-    const batches: RecordBatch[] = [];
     for (;;) {
       this.#check("gathered row");
       const { address, capacity } = region;
       const rows = whole ? kernels.allNext(address, capacity) : kernels.gatherNext(address, capacity);
       if (rows === 0) break;
-      batches.push(region.packOut());
+      yield region.packOut();
     }
     this.#check("gathered row");
-    return batches;
   }
 
   /** The checkpoint that holds `epoch` is durable: changes up to it are forgotten, and the memory of what is gone is freed. */

@@ -172,6 +172,9 @@ export class TopTable {
   gather(afterEpoch: number): RecordBatch[] {
     return this.#rows.gather(afterEpoch);
   }
+  gatherInPieces(): Iterable<RecordBatch> {
+    return this.#rows.gatherInPieces();
+  }
   completed(epoch: number): void {
     this.#rows.completed(epoch);
   }

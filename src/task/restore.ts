@@ -55,6 +55,16 @@ export async function restoreState(platform: Platform, state: KeyedState, restor
   }
 }
 
+async function gatherWhole(platform: Platform, state: KeyedState): Promise<readonly RecordBatch[]> {
+  if (state.gatherInPieces === undefined) return state.gather(-1);
+  const batches: RecordBatch[] = [];
+  for (const batch of state.gatherInPieces()) {
+    batches.push(batch);
+    await platform.yield.yield();
+  }
+  return batches;
+}
+
 /** Names one table of one operator. */
 export interface StateId {
   readonly uid: OperatorUid;
@@ -116,7 +126,7 @@ export async function mergeParts(
 ): Promise<readonly RecordBatch[]> {
   const state = detachedState(platform, plan, restore, budgetBytes);
   await restoreState(platform, state, restore);
-  return state.gather(-1);
+  return await gatherWhole(platform, state);
 }
 
 /** One part that equals the snapshot's parts in their order. */
@@ -126,7 +136,7 @@ export async function composeParts(
 ): Promise<StatePart> {
   const state = detachedState(platform, plan, { uid, state: name }, options.memoryBudgetBytes, options.regionRows);
   await restoreState(platform, state, { uid, state: name, own: true, from: [{ scalars, parts }] });
-  const part = statePart(state, state.gather(-1));
+  const part = statePart(state, await gatherWhole(platform, state));
   const fields = { operator: uid, state: name, parts: parts.length, rows: part.rowCount, bytes: part.bytes.byteLength };
   platform.log.write("debug", `merged ${parts.length} state parts into one`, fields);
   return part;

@@ -1,6 +1,6 @@
 // Running aggregates: what each batch changes, rows that are taken back, keys that go and give their memory back.
 
-import { rowOf } from "../../src/batch/record_batch.ts";
+import { type RecordBatch, rowOf } from "../../src/batch/record_batch.ts";
 import { field, type Schema } from "../../src/batch/schema.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
@@ -145,6 +145,18 @@ export const cases: readonly Case[] = [
     sums.state.completed(2);
     equal(sums.state.gather(2).length, 0);
     equal(sums.state.entryCount, 1);
+  }),
+
+  test("a table gives in pieces what it gives at once, a batch at a time", (context) => {
+    const sums = aggregateFixture(context.kernels, schema, { ...updating, aggregates: [count] });
+    for (let batch = 0; batch < 5; batch++) {
+      sums.run(...Array.from({ length: 2000 }, (_, row) => given(`${row}`, BigInt(batch * 2000 + row))));
+    }
+    const rowsIn = (batches: Iterable<RecordBatch>): unknown[] =>
+      [...batches].flatMap((batch) => Array.from({ length: batch.rowCount }, (_, row) => rowOf(batch, row)));
+    const pieces = sums.state.gatherInPieces?.();
+    ok(pieces !== undefined, "an aggregate can");
+    equal(rowsIn(pieces), rowsIn(sums.state.gather(-1)));
   }),
 
   test("keys that come and go for ever take no more memory than those that are there", (context) => {
