@@ -43,7 +43,7 @@ export const prove: Proof = async ({ slice, log, progress }) => {
     log(`${runtime}: ${text}`);
   }
   const caught: Record<string, number> = {};
-  const bugs = slice ? ["restored_output_forgotten"] : plantedBugs();
+  const bugs = slice ? ["abandoned_output_dropped"] : plantedBugs();
   for (const bug of bugs) {
     const seed = progress.get<number>(bug) ?? (await huntBug(bug, seeds)).seed ?? 0;
     progress.set(bug, seed);
