@@ -62,7 +62,10 @@ export async function startSqld(options: SqldOptions): Promise<Sqld> {
   const args = ["--db-path", options.directory, "--http-listen-addr", `127.0.0.1:${port}`, "--no-welcome"];
   args.push("--admin-listen-addr", `127.0.0.1:${adminPort}`, "--shutdown-timeout", "1");
   if (options.jwtKeyFile !== undefined) args.push("--auth-jwt-key-file", options.jwtKeyFile);
-  const child = spawn(sqldProgram(), args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...options.env } });
+  const child = spawn(sqldProgram(), args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
   let said = "";
   const note = (chunk: Buffer): void => {
     said = (said + chunk.toString()).slice(-4000);
