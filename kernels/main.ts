@@ -7,7 +7,7 @@ export { mr_hash_bytes } from "./hash/key_hash";
 export { mr_time_attach, mr_time_bounds } from "./window/watermarks";
 export {
   mr_window_create, mr_window_add_key, mr_window_add_fold, mr_window_add_output, mr_window_add_state, mr_window_free,
-  mr_window_late_rows, mr_window_entries, mr_window_long_key_bytes, mr_window_fired, mr_window_set_fired,
+  mr_window_late_rows, mr_window_entries, mr_window_long_key_bytes, mr_window_set_fired,
 } from "./window/create";
 export { mr_window_update, mr_window_update_bounded } from "./window/update";
 export { mr_window_completed } from "./window/panes";

@@ -81,7 +81,7 @@ export function runTable(
     }
   }
   table.fire(WATERMARK_MAX, output, emit);
-  return { seconds: seconds(), fingerprint, rowsAggregated: Number(table.rowsAggregated), checkpoints: epoch - 1 };
+  return { seconds: seconds(), fingerprint, rowsAggregated: Number(kernel.rowsAggregated), checkpoints: epoch - 1 };
 }
 
 function fingerprintRows(output: BatchRegion, rows: number, into: Fingerprint): void {

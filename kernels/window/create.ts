@@ -122,9 +122,6 @@ export function mr_window_entries(table: u32): u32 {
 export function mr_window_long_key_bytes(table: u32): u32 {
   return load<u32>(<usize>table, TABLE_LONG_KEY_BYTES);
 }
-export function mr_window_fired(table: u32): i64 {
-  return load<i64>(<usize>table, TABLE_FIRED);
-}
 export function mr_window_set_fired(table: u32, watermark: i64): void {
   store<i64>(<usize>table, watermark, TABLE_FIRED);
 }

@@ -73,7 +73,7 @@ class GeneratorSplitReader implements SplitReader {
     this.#columns = new GeneratedColumns(spec, node.declared, target.region);
   }
 
-  async read(rowsMax: number): Promise<ReadOutcome> {
+  read(rowsMax: number): ReadOutcome {
     if (this.#row === this.#count) return END;
     const due = this.#due();
     if (due < 1) return { kind: "idle", retryAfterMs: Math.ceil((1 - due) / this.#ratePerMs) };

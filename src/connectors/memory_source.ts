@@ -80,7 +80,7 @@ class MemorySplitReader implements SplitReader {
     }
   }
 
-  async read(rowsMax: number): Promise<ReadOutcome> {
+  read(rowsMax: number): ReadOutcome {
     let batch = this.#batches[this.#batch];
     while (batch !== undefined && this.#row === batch.rowCount) {
       this.#row = 0;

@@ -34,8 +34,11 @@ export type ReadOutcome =
   | { readonly kind: "end" };
 
 export interface SplitReader {
-  /** Fills `target` with up to `rowsMax` rows. Text views stay valid until the next call. */
-  read(rowsMax: number): Promise<ReadOutcome>;
+  /**
+   * Fills `target` with up to `rowsMax` rows. Text views stay valid until the next call. A promise only where something
+   * has to be waited for: what is at hand goes through the chain in the same turn.
+   */
+  read(rowsMax: number): ReadOutcome | Promise<ReadOutcome>;
   /** The position after the last row that `read` handed out. */
   position(): PlainData;
   /** Share of the split that has been read, 0..1, where that can be known (for progress bars). */

@@ -27,7 +27,6 @@ export class DerivedWindows {
   readonly #outputSchema: Schema;
   readonly #kernels: DerivedKernels;
   #fired = WATERMARK_MIN;
-  #rowsAggregated = 0n;
   #state: "restoring" | "open" | "broken" = "restoring";
 
   constructor(kernel: KernelInstance, where: string, outputSchema: Schema, kernels: DerivedKernels) {
@@ -53,9 +52,7 @@ export class DerivedWindows {
 
   update(epoch: number, lateRows: (count: number) => Uint32Array): LateRows {
     this.#settle();
-    const before = this.#kernel.rowsAggregated;
     const lateCount = this.#kernels.update(epoch);
-    this.#rowsAggregated += this.#kernel.rowsAggregated - before;
     this.#check("row");
     return { lateCount, lateRows: () => lateRows(lateCount) };
   }
@@ -81,9 +78,5 @@ export class DerivedWindows {
   set fired(watermark: bigint) {
     assert(this.#state === "restoring", "the fired watermark is set before anything else");
     this.#fired = watermark;
-  }
-
-  get rowsAggregated(): bigint {
-    return this.#rowsAggregated;
   }
 }

@@ -154,10 +154,6 @@ export class HoppingTable implements WindowState {
     this.#late.firedWatermark = watermark;
   }
 
-  get rowsAggregated(): bigint {
-    return this.#windows.rowsAggregated;
-  }
-
   free(): void {
     this.#kernels.mr_hop_free(this.#hop);
     for (const one of this.#seen) this.#kernels.mr_window_free(one);

@@ -93,10 +93,6 @@ export class SessionTable implements WindowState {
     this.#panes.firedWatermark = gone < WATERMARK_MIN ? WATERMARK_MIN : gone;
   }
 
-  get rowsAggregated(): bigint {
-    return this.#windows.rowsAggregated;
-  }
-
   free(): void {
     this.#kernels.mr_session_free(this.#session);
     this.#panes.free();

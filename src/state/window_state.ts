@@ -44,7 +44,6 @@ export interface WindowState {
   /** Belongs into every checkpoint; set it before anything is restored. */
   firedWatermark: bigint;
   readonly stateTables: readonly WindowStateTable[];
-  readonly rowsAggregated: bigint;
   free(): void;
 }
 

@@ -14,6 +14,7 @@ import { equalSchemas, type Schema } from "../batch/schema.ts";
 import { BatchRegion, typeCode } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
 import { STATUS_OK, STATUS_OUT_OF_MEMORY, STATUS_TIMESTAMP_RANGE } from "../../kernels/abi.ts";
+import { WATERMARK_MIN } from "../time/window.ts";
 import { DistinctTable } from "./distinct_table.ts";
 import { planWindowTable, type WindowPlan, type WindowTableConfig } from "./window_plan.ts";
 import {
@@ -49,7 +50,6 @@ interface WindowKernels {
   mr_window_update_bounded(table: number, batch: number, bounds: number, epoch: number): number;
   mr_window_late_rows(table: number): number;
   mr_window_fire(table: number, batch: number, capacity: number, watermark: bigint): number;
-  mr_window_fired(table: number): bigint;
   mr_window_set_fired(table: number, watermark: bigint): void;
   mr_window_gather_begin(table: number, afterEpoch: number): number;
   mr_window_gather_all(table: number): void;
@@ -76,7 +76,11 @@ export class WindowTable implements WindowState, WindowStateTable {
   readonly #where: string;
   readonly #table: number;
   #stateRegion: BatchRegion | undefined;
-  #rowsAggregated = 0n;
+  readonly #sizeMs: bigint;
+  readonly #offsetMs: bigint;
+  #fired = WATERMARK_MIN;
+  /** The first window end after what has fired: up to it no watermark closes anything. */
+  #nextEnd = WATERMARK_MIN;
   #epochLatest = 0;
   #epochCompleted = 0;
   #state: "open" | "firing" | "broken" | "freed" = "open";
@@ -91,6 +95,8 @@ export class WindowTable implements WindowState, WindowStateTable {
     this.stateSchema = this.plan.stateSchema;
     this.name = config.stateName ?? "windows";
     this.livesMs = config.livesMs ?? config.sizeMs;
+    this.#sizeMs = BigInt(config.sizeMs);
+    this.#offsetMs = BigInt(config.offsetMs);
     this.#table = this.#create(config);
     this.sets = this.plan.sets.map((one) => new DistinctTable(input, config, one, this.#table, this.stateSchema));
   }
@@ -106,13 +112,11 @@ export class WindowTable implements WindowState, WindowStateTable {
   #create(config: WindowTableConfig): number {
     const { keyKind, valueBytes, folds, outputs, states } = this.plan;
     const { start, end } = config.keyGroups;
-    const size = BigInt(config.sizeMs);
-    const offset = ((BigInt(config.offsetMs) % size) + size) % size;
     const kernels = this.#kernels;
     const table =
       kernels.mr_window_create(
-        size,
-        offset,
+        this.#sizeMs,
+        positive(this.#offsetMs, this.#sizeMs),
         config.timestamp,
         keyKind,
         valueBytes,
@@ -143,13 +147,11 @@ export class WindowTable implements WindowState, WindowStateTable {
     assert(this.#state === "open", "the table is open");
     assert(epoch >= 1 && epoch >= this.#epochLatest && epoch > this.#epochCompleted, "epochs never go back");
     this.#epochLatest = epoch;
-    const before = this.#kernel.rowsAggregated;
     const { address, timeBoundsAddress: bounds } = this.#input;
     const lateCount =
       bounds === 0
         ? this.#kernels.mr_window_update(this.#table, address, epoch)
         : this.#kernels.mr_window_update_bounded(this.#table, address, bounds, epoch);
-    this.#rowsAggregated += this.#kernel.rowsAggregated - before;
     if (this.#kernel.status !== STATUS_OK) throw this.#failure("row");
     for (const one of this.sets) one.update(epoch);
     return { lateCount, lateRows: () => this.lateRows(lateCount) };
@@ -180,6 +182,10 @@ export class WindowTable implements WindowState, WindowStateTable {
       schema === this.outputSchema || equalSchemas(schema, this.outputSchema),
       "results go into a region of the output schema",
     );
+    if (watermark > this.#fired) this.#fired = watermark;
+    // Lateness does not change either before that: the kernels need not know how far time has come.
+    if (watermark < this.#nextEnd) return 0;
+    this.#nextEnd = watermark - positive(watermark - this.#offsetMs, this.#sizeMs) + this.#sizeMs;
     this.#state = "firing";
     let total = 0;
     for (;;) {
@@ -198,11 +204,13 @@ export class WindowTable implements WindowState, WindowStateTable {
    * which then leaves out rows of closed windows.
    */
   get firedWatermark(): bigint {
-    return this.#kernels.mr_window_fired(this.#table);
+    return this.#fired;
   }
   set firedWatermark(watermark: bigint) {
     assert(this.entryCount === 0, "the fired watermark is set on an empty table only");
     this.#kernels.mr_window_set_fired(this.#table, watermark);
+    this.#fired = watermark;
+    this.#nextEnd = WATERMARK_MIN;
   }
 
   /** Entries changed after `afterEpoch` in batches of the state schema, ordered by key group; -1 gives every entry. */
@@ -259,10 +267,6 @@ export class WindowTable implements WindowState, WindowStateTable {
   get stateBytes(): number {
     return this.entryCount * this.plan.entryBytes + (this.#kernels.mr_window_long_key_bytes(this.#table) >>> 0);
   }
-  /** Rows that the kernels have folded into this table. */
-  get rowsAggregated(): bigint {
-    return this.#rowsAggregated;
-  }
 
   free(): void {
     assert(this.#state !== "freed", "a table is freed once");
@@ -272,3 +276,6 @@ export class WindowTable implements WindowState, WindowStateTable {
     this.#kernels.mr_window_free(this.#table);
   }
 }
+
+/** The remainder that is never negative. */
+const positive = (value: bigint, size: bigint): bigint => ((value % size) + size) % size;

@@ -8,7 +8,7 @@
 
 import { assert, present } from "../base/assert.ts";
 import { asSplitId } from "../base/ids.ts";
-import type { RejectedRow, SourceConnector, SourceSplit, SplitReader } from "../connectors/source.ts";
+import type { ReadOutcome, RejectedRow, SourceConnector, SourceSplit, SplitReader } from "../connectors/source.ts";
 import type { SourceNode } from "../graph/plan.ts";
 import type { BatchRegion } from "../kernel/batch_region.ts";
 import type { KernelInstance } from "../kernel/instance.ts";
@@ -38,13 +38,18 @@ export class SourceDriver {
   readonly #splits: DrivenSplit[];
   readonly #region: BatchRegion;
   readonly #clock: Clock;
+  readonly #boundMs: bigint;
   #turn = 0;
+  /** Of the read that is under way: splits that were asked, and when the first of them is to be asked again. */
+  #tried = 0;
+  #retryAfterMs = 0;
 
   private constructor(node: SourceNode, region: BatchRegion, splits: DrivenSplit[], clock: Clock) {
     this.#node = node;
     this.#region = region;
     this.#splits = splits;
     this.#clock = clock;
+    this.#boundMs = BigInt(node.eventTime?.boundMs ?? 0);
   }
 
   get node(): SourceNode {
@@ -79,29 +84,41 @@ export class SourceDriver {
     return driver;
   }
 
-  /** Fills the region from the next split that has rows. */
-  async read(rowsMax: number): Promise<DriveOutcome> {
-    let retryAfterMs = Number.POSITIVE_INFINITY;
-    for (let tried = 0; tried < this.#splits.length; tried++) {
-      const driven = this.#splits[(this.#turn + tried) % this.#splits.length] as DrivenSplit;
+  /** Fills the region from the next split that has rows; a promise only where a split has to be waited for. */
+  read(rowsMax: number): DriveOutcome | Promise<DriveOutcome> {
+    this.#tried = 0;
+    this.#retryAfterMs = Number.POSITIVE_INFINITY;
+    return this.#readOn(rowsMax);
+  }
+
+  #readOn(rowsMax: number): DriveOutcome | Promise<DriveOutcome> {
+    while (this.#tried < this.#splits.length) {
+      const driven = this.#splits[(this.#turn + this.#tried++) % this.#splits.length] as DrivenSplit;
       if (driven.finished) continue;
-      const reader = present(driven.reader, "the reader of an unfinished split");
-      const outcome = await reader.read(rowsMax);
-      if (outcome.kind === "end") {
-        driven.endPosition = reader.position();
-        driven.finished = true;
-        continue;
-      }
-      if (outcome.kind === "idle") {
-        retryAfterMs = Math.min(retryAfterMs, outcome.retryAfterMs);
-        continue;
-      }
-      this.#turn = (this.#turn + tried + 1) % this.#splits.length;
-      driven.rowsAtMs = this.#clock.monotonicMs();
-      this.#attach(driven);
-      return outcome;
+      const outcome = readerOf(driven).read(rowsMax);
+      if (outcome instanceof Promise) return outcome.then((one) => this.#taken(driven, one) ?? this.#readOn(rowsMax));
+      const taken = this.#taken(driven, outcome);
+      if (taken !== undefined) return taken;
     }
-    return this.ended ? { kind: "ended" } : { kind: "idle", retryAfterMs };
+    return this.ended ? { kind: "ended" } : { kind: "idle", retryAfterMs: this.#retryAfterMs };
+  }
+
+  /** undefined: the next split is to be asked. */
+  #taken(driven: DrivenSplit, outcome: ReadOutcome): DriveOutcome | undefined {
+    switch (outcome.kind) {
+      case "end":
+        driven.endPosition = readerOf(driven).position();
+        driven.finished = true;
+        return undefined;
+      case "idle":
+        this.#retryAfterMs = Math.min(this.#retryAfterMs, outcome.retryAfterMs);
+        return undefined;
+      case "rows":
+        this.#turn = (this.#turn + this.#tried) % this.#splits.length;
+        driven.rowsAtMs = this.#clock.monotonicMs();
+        this.#attach(driven);
+        return outcome;
+    }
   }
 
   #attach(driven: DrivenSplit): void {
@@ -116,6 +133,7 @@ export class SourceDriver {
 
   /** Every split that has not ended has been without rows for as long as the job declares to be idleness. */
   get idle(): boolean {
+    if (this.#node.eventTime?.idleTimeoutMs === undefined) return false;
     return !this.ended && this.#splits.every((one) => one.finished || this.#isIdle(one));
   }
 
@@ -132,7 +150,7 @@ export class SourceDriver {
     for (const one of this.#splits) {
       if (one.finished || (!allIdle && this.#isIdle(one))) continue;
       if (time === undefined || one.time.maxTimestamp === WATERMARK_MIN) return WATERMARK_MIN;
-      const watermark = one.time.maxTimestamp - BigInt(time.boundMs);
+      const watermark = one.time.maxTimestamp - this.#boundMs;
       if (watermark < merged) merged = watermark;
     }
     return merged < WATERMARK_MIN ? WATERMARK_MIN : merged;
@@ -161,11 +179,13 @@ export class SourceDriver {
   }
 }
 
+const readerOf = (one: DrivenSplit): SplitReader => present(one.reader, "the reader of an unfinished split");
+
 function snapshotOf(one: DrivenSplit): SplitSnapshot {
   return {
     id: one.split.id,
     detail: one.split.detail,
-    position: one.finished ? one.endPosition : present(one.reader, "the reader of an unfinished split").position(),
+    position: one.finished ? one.endPosition : readerOf(one).position(),
     finished: one.finished,
     timestampMax: one.time.maxTimestamp === WATERMARK_MIN ? null : String(one.time.maxTimestamp),
   };

@@ -5,7 +5,7 @@ import type { KernelInstance } from "../kernel/instance.ts";
 import type { SourceSnapshot } from "../protocol/snapshot.ts";
 import { WATERMARK_MAX, WATERMARK_MIN } from "../time/window.ts";
 import type { SourceInlet } from "./chain.ts";
-import { SourceDriver } from "./source_driver.ts";
+import { type DriveOutcome, SourceDriver } from "./source_driver.ts";
 import type { TaskWiring } from "./task_wiring.ts";
 
 interface DrivenSource {
@@ -23,6 +23,9 @@ export type SourceOutcome =
 export class SourceReads {
   readonly #sources: DrivenSource[] = [];
   #turn = 0;
+  /** Of the read that is under way: sources that were asked, and when the first of them is to be asked again. */
+  #tried = 0;
+  #retryAfterMs = 0;
 
   static async open(wiring: TaskWiring, inlets: readonly SourceInlet[], kernel: KernelInstance): Promise<SourceReads> {
     const { connectors, deployment, platform } = wiring;
@@ -50,29 +53,45 @@ export class SourceReads {
     for (const { inlet, driver, ended } of this.#sources) if (!ended && driver.idle) inlet.outlet.onIdle();
   }
 
-  /** Reads one batch from the next source that has rows, and takes it through the chain. */
-  async read(rowsMax: number): Promise<SourceOutcome> {
-    let retryAfterMs = Number.POSITIVE_INFINITY;
-    for (let tried = 0; tried < this.#sources.length; tried++) {
+  /**
+   * Reads one batch from the next source that has rows, and takes it through the chain; a promise only where a source
+   * has to be waited for.
+   */
+  read(rowsMax: number): SourceOutcome | Promise<SourceOutcome> {
+    this.#tried = 0;
+    this.#retryAfterMs = Number.POSITIVE_INFINITY;
+    return this.#readOn(rowsMax);
+  }
+
+  #readOn(rowsMax: number): SourceOutcome | Promise<SourceOutcome> {
+    while (this.#tried++ < this.#sources.length) {
       const one = this.#sources[this.#turn] as DrivenSource;
       this.#turn = (this.#turn + 1) % this.#sources.length;
       if (one.ended) continue;
-      const outcome = await one.driver.read(rowsMax);
-      switch (outcome.kind) {
-        case "rows":
-          return this.#process(one, outcome.rejected);
-        case "ended":
-          this.#end(one);
-          return { kind: "read", rowsIn: 0, rowsRejected: 0 };
-        case "idle":
-          // Idleness of some splits may have let time pass.
-          this.#advance(one);
-          // Others may have rows without end, so that nobody ever waits.
-          if (one.driver.idle) one.inlet.outlet.onIdle();
-          retryAfterMs = Math.min(retryAfterMs, outcome.retryAfterMs);
-      }
+      const outcome = one.driver.read(rowsMax);
+      if (outcome instanceof Promise) return outcome.then((its) => this.#taken(one, its) ?? this.#readOn(rowsMax));
+      const taken = this.#taken(one, outcome);
+      if (taken !== undefined) return taken;
     }
-    return { kind: "idle", retryAfterMs };
+    return { kind: "idle", retryAfterMs: this.#retryAfterMs };
+  }
+
+  /** undefined: the next source is to be asked. */
+  #taken(one: DrivenSource, outcome: DriveOutcome): SourceOutcome | undefined {
+    switch (outcome.kind) {
+      case "rows":
+        return this.#process(one, outcome.rejected);
+      case "ended":
+        this.#end(one);
+        return { kind: "read", rowsIn: 0, rowsRejected: 0 };
+      case "idle":
+        // Idleness of some splits may have let time pass.
+        this.#advance(one);
+        // Others may have rows without end, so that nobody ever waits.
+        if (one.driver.idle) one.inlet.outlet.onIdle();
+        this.#retryAfterMs = Math.min(this.#retryAfterMs, outcome.retryAfterMs);
+        return undefined;
+    }
   }
 
   #process(one: DrivenSource, rejected: Parameters<SourceInlet["writeRejected"]>[0]): SourceOutcome {
@@ -100,12 +119,17 @@ export class SourceReads {
     for (const one of this.#sources) if (!one.ended) one.inlet.outlet.onWatermark(WATERMARK_MAX);
   }
 
-  /** Smallest over the sources that have not ended; idle ones count where all are. */
-  get watermark(): bigint {
-    const open = this.#sources.filter((one) => !one.ended);
-    const awake = open.filter((one) => !one.driver.idle);
-    const marks = (awake.length > 0 ? awake : open).map((one) => one.driver.watermark);
-    return marks.reduce((least, one) => (one < least ? one : least), WATERMARK_MAX);
+  /** Smallest over the sources that have not ended; idle ones count where all are. undefined: there are no sources. */
+  get watermark(): bigint | undefined {
+    if (this.#sources.length === 0) return undefined;
+    const allIdle = this.#sources.every((one) => one.ended || one.driver.idle);
+    let least = WATERMARK_MAX;
+    for (const { driver, ended } of this.#sources) {
+      if (ended || (!allIdle && driver.idle)) continue;
+      const { watermark } = driver;
+      if (watermark < least) least = watermark;
+    }
+    return least;
   }
 
   snapshot(): readonly SourceSnapshot[] {

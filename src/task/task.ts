@@ -26,7 +26,7 @@ import { type GateEvent, InputGate } from "./exchange/input_gate.ts";
 import { Mailbox } from "./mailbox.ts";
 import { composeParts, restoreState } from "./restore.ts";
 import { Snapshotter } from "./snapshotter.ts";
-import { SourceReads } from "./source_reads.ts";
+import { type SourceOutcome, SourceReads } from "./source_reads.ts";
 import { TaskClock } from "./task_clock.ts";
 import type { TaskOptions, TaskProgress, TaskWiring } from "./task_wiring.ts";
 
@@ -42,6 +42,8 @@ export const defaultTaskOptions: TaskOptions = {
 const STAGED_BYTES_SOFT = 16 * 1024 * 1024;
 /** How long rows are processed before collected output leaves and other work of the process gets its turn. */
 const SLICE_MS = 5;
+
+const NO_DETAIL = {};
 
 type Pause = "no" | "suspended" | "drained";
 
@@ -68,6 +70,7 @@ export class Task {
   #stopped = false;
   #wanted = false;
   #sliceStartMs = 0;
+  /** Of the edge that brought the last one; a task with sources tells theirs. */
   #watermark = WATERMARK_MIN;
   #rowsTaken = 0;
   readonly #finished: Promise<void>;
@@ -154,11 +157,12 @@ export class Task {
   }
 
   progress(): TaskProgress {
-    const known = this.#watermark !== WATERMARK_MIN && this.#watermark !== WATERMARK_MAX;
+    const watermark = this.#reads?.watermark ?? this.#watermark;
+    const known = watermark !== WATERMARK_MIN && watermark !== WATERMARK_MAX;
     const { states, outputs } = this.#chain;
     return {
       counters: { ...this.#counters },
-      watermarkMs: known ? Number(this.#watermark) : undefined,
+      watermarkMs: known ? Number(watermark) : undefined,
       share: this.#reads?.progress(),
       stateBytes: states.reduce((sum, one) => sum + one.stateBytes, 0),
       stateEntries: states.reduce((sum, one) => sum + one.entryCount, 0),
@@ -176,7 +180,10 @@ export class Task {
       await this.#restore();
       this.#report({ kind: "running" });
       this.#sliceStartMs = this.#clock.worked();
-      while (!this.#stopped) await this.#turn();
+      while (!this.#stopped) {
+        const waiting = this.#turn();
+        if (waiting !== undefined) await waiting;
+      }
     } catch (thrown) {
       this.#fail(asMillraceError(thrown, where));
     }
@@ -245,21 +252,29 @@ export class Task {
     });
   }
 
-  /** One round: messages, then what has arrived over edges, then at most one batch of a source. */
-  async #turn(): Promise<void> {
+  /**
+   * One round: messages, then what has arrived over edges, then at most one batch of a source. A promise only where
+   * there is something to wait for, be it the turn of others.
+   */
+  #turn(): Promise<void> | undefined {
     for (let message = this.#mailbox.take(); message !== undefined; message = this.#mailbox.take())
       this.#handle(message);
-    if (this.#stopped) return;
+    if (this.#stopped) return undefined;
     const pressed = this.#overStaged() || this.#chain.outputs.some((one) => one.blocked);
     const event = this.#gate.next(pressed);
     if (event !== undefined) this.#take(event);
-    if (pressed) return event === undefined ? await this.#wait("backpressured", undefined) : undefined;
+    if (pressed) return event === undefined ? this.#wait("backpressured", undefined) : undefined;
     this.#ring();
-    const retryAfterMs = await this.#read();
-    if (this.#stopped) return;
+    const retryAfterMs = this.#read();
+    return retryAfterMs instanceof Promise
+      ? retryAfterMs.then((afterMs) => this.#endTurn(event !== undefined, afterMs))
+      : this.#endTurn(event !== undefined, retryAfterMs);
+  }
+
+  #endTurn(tookFrame: boolean, retryAfterMs: number | undefined): Promise<void> | undefined {
+    if (this.#stopped) return undefined;
     this.#endIfEnded();
-    if (event !== undefined || retryAfterMs === 0) return await this.#giveWay();
-    await this.#wait("idle", retryAfterMs);
+    return tookFrame || retryAfterMs === 0 ? this.#giveWay() : this.#wait("idle", retryAfterMs);
   }
 
   #take(event: GateEvent): void {
@@ -284,13 +299,15 @@ export class Task {
   }
 
   /** Returns when to ask again: 0 = at once, undefined = nothing is to be read until something else happens. */
-  async #read(): Promise<number | undefined> {
+  #read(): number | undefined | Promise<number | undefined> {
     const reads = this.#reads as SourceReads;
     if (reads.ended || this.#paused !== "no" || this.#gate.holdsSources) return undefined;
-    this.#platform.stages.enter("reading", {});
-    const outcome = await reads.read(this.#wiring.options.batchRows);
-    // Time passes without rows too, where a source becomes idle.
-    this.#watermark = reads.watermark;
+    this.#platform.stages.enter("reading", NO_DETAIL);
+    const outcome = reads.read(this.#wiring.options.batchRows);
+    return outcome instanceof Promise ? outcome.then((one) => this.#count(one)) : this.#count(outcome);
+  }
+
+  #count(outcome: SourceOutcome): number | undefined {
     if (outcome.kind === "idle") return outcome.retryAfterMs;
     this.#counters.rowsIn += outcome.rowsIn;
     this.#counters.rowsRejected += outcome.rowsRejected;
@@ -327,9 +344,11 @@ export class Task {
     }
   }
 
-  async #giveWay(): Promise<void> {
-    const nowMs = this.#platform.clock.monotonicMs();
-    if (nowMs - this.#sliceStartMs < SLICE_MS) return;
+  #giveWay(): Promise<void> | undefined {
+    return this.#platform.clock.monotonicMs() - this.#sliceStartMs < SLICE_MS ? undefined : this.#yield();
+  }
+
+  async #yield(): Promise<void> {
     for (const one of this.#chain.outputs) one.flush();
     this.#clock.worked();
     await this.#platform.yield.yield();

@@ -395,7 +395,7 @@ export const cases: readonly Case[] = [
         "no entry without a row",
       );
       const total = counts.reduce((sum, count) => sum + count, 0n);
-      equal(total, windows.table.rowsAggregated, "rows");
+      equal(total, windows.rowsAggregated, "rows");
       ok(Number(total) >= folded && Number(total) < folded + 500, `${total} rows, ${folded} in whole batches`);
     }
   }),
@@ -418,7 +418,7 @@ export const cases: readonly Case[] = [
           folded += 1000;
         }
       }, "state_budget_exceeded");
-      const total = Number(windows.table.rowsAggregated);
+      const total = Number(windows.rowsAggregated);
       ok(total >= folded && total < folded + 1000 && total > 2000, `${total} rows folded, ${folded} in whole batches`);
       equal(windows.table.entryCount, total, "entries");
       const found = sorted(windows.fire(LAST_WATERMARK));

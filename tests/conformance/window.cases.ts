@@ -209,7 +209,7 @@ export const cases: readonly Case[] = [
       [9n, 10n, 19n, NO_WATERMARK, 39n],
     );
     equal(late, [1], "late rows");
-    equal(windows.table.rowsAggregated, 4n, "rows aggregated");
+    equal(windows.rowsAggregated, 4n, "rows aggregated");
     equal(windows.fire(10n), [[0n, 10n, 1n, 2n]], "rows of the first window");
   }),
 
@@ -221,7 +221,7 @@ export const cases: readonly Case[] = [
       const watermarks = new Array<bigint>(1025).fill(9n);
       watermarks[position] = 10n;
       equal(windows.update(1, rows, watermarks), [position], "late rows");
-      equal(windows.table.rowsAggregated, 1025n, "rows aggregated");
+      equal(windows.rowsAggregated, 1025n, "rows aggregated");
     }
   }),
 

@@ -14,12 +14,19 @@ export class WindowFixture {
   readonly input: BatchRegion;
   readonly output: BatchRegion;
   readonly table: WindowTable;
+  readonly #kernel: KernelInstance;
 
   constructor(kernel: KernelInstance, schema: Schema, config: WindowTableConfig, capacity = 4096, outputRows = 1000) {
+    this.#kernel = kernel;
     this.schema = schema;
     this.input = new BatchRegion(kernel, schema, capacity);
     this.table = new WindowTable(kernel, this.input, config);
     this.output = new BatchRegion(kernel, this.table.outputSchema, outputRows);
+  }
+
+  /** Rows that the kernels have folded, into this and all other tables of their memory. */
+  get rowsAggregated(): bigint {
+    return this.#kernel.rowsAggregated;
   }
 
   load(rows: readonly (readonly Value[])[], watermarks?: readonly bigint[]): void {
