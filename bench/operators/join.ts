@@ -101,7 +101,7 @@ function runOperator(kernels: WebAssembly.Module, streams: readonly Stream[], up
       region.int64(2).set(value.subarray(start, end));
       region.rowCount = end - start;
       const split = splits[input] as SplitTime;
-      attachWatermarks(region, 1, split, JITTER_MS);
+      attachWatermarks(region, 1, split, BigInt(JITTER_MS));
       join.receivers[input as 0 | 1].process();
       join.receivers[input as 0 | 1].onWatermark(split.maxTimestamp - BigInt(JITTER_MS));
     });

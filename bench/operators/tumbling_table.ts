@@ -71,7 +71,7 @@ export function runTable(
     input.int64(1).set(data.time.subarray(start, end));
     input.int64(2).set(data.value.subarray(start, end));
     input.rowCount = end - start;
-    attachWatermarks(input, 1, split, JITTER_MS);
+    attachWatermarks(input, 1, split, BigInt(JITTER_MS));
     table.update(epoch);
     table.fire(split.maxTimestamp - BigInt(JITTER_MS), output, emit);
     if ((batch + 1) % checkpointEvery === 0 && epoch <= checkpoints) {

@@ -64,7 +64,7 @@ function run(data: TumblingData, contestant: Contestant): { seconds: number; res
     input.int64(1).set(data.time.subarray(start, end));
     input.int64(2).set(data.value.subarray(start, end));
     input.rowCount = end - start;
-    attachWatermarks(input, 1, split, JITTER_MS);
+    attachWatermarks(input, 1, split, BigInt(JITTER_MS));
     state.update(1);
     state.fire(split.maxTimestamp - BigInt(JITTER_MS), output, emit, 1);
   }

@@ -1,7 +1,7 @@
 // Finding and folding in one, for panes with dense keys where all there is to fold is one column of integers that are
 // never null, or nothing but the count of rows.
 //
-// While misses are rare (a key that is new to the pane, or unmarked in the epoch) one loop does both, two rows a round:
+// While misses are rare (a key that is new to the pane, or unmarked in the epoch) one loop does both, four rows a round:
 // its branches are foreseen, because a minimum or maximum soon stops moving, and count and sum are one vector. A pass
 // with more misses than MISSES_RARE goes on in two passes (dense_pane.ts), as does the next one of that pane.
 //
@@ -23,6 +23,7 @@ import {
   PANE_DENSE_SPAN,
   PANE_MISSES,
   PASS_ENTRIES,
+  PASS_MISSES,
   TABLE_FOLD_COUNT,
   TABLE_FOLDS,
 } from "../table/layout";
@@ -65,62 +66,92 @@ function foldExactly(flags: u32, entry: usize, value: i64): bool {
   return true;
 }
 
-/** `added` is {1, value}. Answers `overflows` with the sign of its upper half set where this row's sum has overflowed. */
+/** Behind a slot with its mark on, which is one more than the entry's address. */
+const MARKED_ROWS_AT: usize = ROWS_AT - <usize>SLOT_MARKED;
+
+/**
+ * Folds a row into the entry of a marked slot; `added` is {1, value}. Answers `overflows` with the sign of its upper half
+ * set where this row's sum has overflowed.
+ */
 @inline
-function foldQuickly(flags: u32, entry: usize, valueAt: usize, added: v128, overflows: v128): v128 {
-  let value: i64 = 0;
-  if (flags & (FOLD_MIN | FOLD_MAX)) value = load<i64>(valueAt);
+function foldQuickly(flags: u32, slot: usize, valueAt: usize, added: v128, overflows: v128): v128 {
   if (flags & FOLD_SUM) {
-    const old = v128.load(entry, ROWS_AT);
+    const old = v128.load(slot, MARKED_ROWS_AT);
     const sum = i64x2.add(old, added);
-    v128.store(entry, sum, ROWS_AT);
+    v128.store(slot, sum, MARKED_ROWS_AT);
     overflows = v128.or(overflows, v128.and(v128.xor(old, sum), v128.xor(added, sum)));
   } else {
-    store<u64>(entry, load<u64>(entry, ROWS_AT) + 1, ROWS_AT);
+    store<u64>(slot, load<u64>(slot, MARKED_ROWS_AT) + 1, MARKED_ROWS_AT);
   }
-
+  const least = slot + minAt(flags) - <usize>SLOT_MARKED;
+  const most = slot + maxAt(flags) - <usize>SLOT_MARKED;
   if ((flags & FOLD_MIN) && (flags & FOLD_MAX)) {
     // {min, max} at once and without a branch: which rows move them cannot be foreseen.
-    const bounds = v128.load(entry + minAt(flags));
-    const values = i64x2.splat(value);
+    const bounds = v128.load(least);
+    const values = v128.load_splat<i64>(valueAt);
     const moved = i64x2.gt_s(v128.shuffle<i64>(bounds, values, 0, 2), v128.shuffle<i64>(values, bounds, 0, 3));
-    v128.store(entry + minAt(flags), v128.bitselect(values, bounds, moved));
+    v128.store(least, v128.bitselect(values, bounds, moved));
     return overflows;
   }
-  if (
-    ((flags & FOLD_MIN) && value < load<i64>(entry + minAt(flags))) ||
-    ((flags & FOLD_MAX) && value > load<i64>(entry + maxAt(flags)))
-  ) {
-    if (flags & FOLD_MIN) store<i64>(entry + minAt(flags), min<i64>(load<i64>(entry + minAt(flags)), value));
-    if (flags & FOLD_MAX) store<i64>(entry + maxAt(flags), max<i64>(load<i64>(entry + maxAt(flags)), value));
+  if (flags & FOLD_MIN) {
+    const value = load<i64>(valueAt);
+    if (value < load<i64>(least)) store<i64>(least, value);
+  }
+  if (flags & FOLD_MAX) {
+    const value = load<i64>(valueAt);
+    if (value > load<i64>(most)) store<i64>(most, value);
   }
   return overflows;
 }
 
-/** Folds pairs of rows until one of a pair is missing or fewer than two are left; the row it has come to. */
+/** Folds two rows next to each other; `ones` is {1, 1}. */
 @inline
-function foldPairs(flags: u32, pane: usize, keys: usize, values: usize, first: u32, count: u32): u32 {
+function foldPair(flags: u32, slot: u32, nextSlot: u32, valuesAt: usize, ones: v128, overflows: v128): v128 {
+  let pair = ones;
+  if (flags & FOLD_SUM) pair = v128.load(valuesAt);
+  overflows = foldQuickly(flags, <usize>slot, valuesAt, v128.shuffle<i64>(ones, pair, 0, 2), overflows);
+  return foldQuickly(flags, <usize>nextSlot, valuesAt + 8, v128.shuffle<i64>(ones, pair, 0, 3), overflows);
+}
+
+/**
+ * Folds rows, four or two at once, until one of a pair is missing or fewer than two are left; the row it has come to.
+ * A range has 2^k slots, the last of them empty: places whose bits together are at most the span can all be read.
+ */
+@inline
+function foldMarked(flags: u32, pane: usize, keys: usize, values: usize, first: u32, count: u32): u32 {
   const range = <usize>load<u32>(pane, PANE_DENSE);
   const base = load<u64>(pane, PANE_DENSE_BASE);
   const span = load<u64>(pane, PANE_DENSE_SPAN);
   const end = (<usize>count) << 3;
   let at = (<usize>first) << 3;
   let overflows = i64x2.splat(0);
-  const ones = i64x2.splat(1);
-  for (; at + 16 <= end; at += 16) {
-    const place = load<u64>(keys + at) - base;
-    const nextPlace = load<u64>(keys + at, 8) - base;
-    if (<u32>(place >= span) | <u32>(nextPlace >= span)) break;
-    const slot = load<u32>(range + ((<usize>place) << 2));
-    const nextSlot = load<u32>(range + ((<usize>nextPlace) << 2));
+  // From memory, or it would be made anew for each row.
+  v128.store(PASS_MISSES, i64x2.splat(1));
+  const ones = v128.load(PASS_MISSES);
+  for (; at + 32 <= end; at += 32) {
+    const key = keys + at;
+    const a = load<u64>(key) - base;
+    const b = load<u64>(key, 8) - base;
+    const c = load<u64>(key, 16) - base;
+    const d = load<u64>(key, 24) - base;
+    if ((a | b | c | d) > span) break;
+    const slotA = load<u32>(range + ((<usize>a) << 2));
+    const slotB = load<u32>(range + ((<usize>b) << 2));
+    const slotC = load<u32>(range + ((<usize>c) << 2));
+    const slotD = load<u32>(range + ((<usize>d) << 2));
     // Not marked, and perhaps no entry at all. Entries begin at even addresses.
-    if (!(slot & nextSlot & SLOT_MARKED)) break;
-    const entry = <usize>slot - <usize>SLOT_MARKED;
-    const next = <usize>nextSlot - <usize>SLOT_MARKED;
-    let pair = ones;
-    if (flags & FOLD_SUM) pair = v128.load(values + at);
-    overflows = foldQuickly(flags, entry, values + at, v128.shuffle<i64>(ones, pair, 0, 2), overflows);
-    overflows = foldQuickly(flags, next, values + at + 8, v128.shuffle<i64>(ones, pair, 0, 3), overflows);
+    if (!(slotA & slotB & slotC & slotD & SLOT_MARKED)) break;
+    overflows = foldPair(flags, slotA, slotB, values + at, ones, overflows);
+    overflows = foldPair(flags, slotC, slotD, values + at + 16, ones, overflows);
+  }
+  for (; at + 16 <= end; at += 16) {
+    const a = load<u64>(keys + at) - base;
+    const b = load<u64>(keys + at, 8) - base;
+    if ((a | b) > span) break;
+    const slotA = load<u32>(range + ((<usize>a) << 2));
+    const slotB = load<u32>(range + ((<usize>b) << 2));
+    if (!(slotA & slotB & SLOT_MARKED)) break;
+    overflows = foldPair(flags, slotA, slotB, values + at, ones, overflows);
   }
   if (flags & FOLD_SUM) {
     if (i64x2.extract_lane(overflows, 1) < 0) return overflowedRow(pane, keys, values, first, <u32>(at >> 3));
@@ -168,7 +199,7 @@ function foldColumn(flags: u32, table: usize, pane: usize, keys: usize, values: 
   if (misses <= MISSES_RARE) {
     misses = 0;
     while (misses <= MISSES_RARE) {
-      row = foldPairs(flags, pane, keys, values, row, count);
+      row = foldMarked(flags, pane, keys, values, row, count);
       if (row == count || load<u32>(CONTROL_STATUS) != status) break;
       const entry = markDense(table, pane, keys + ((<usize>row) << 3), epoch);
       if (entry == 0) break;

@@ -56,6 +56,7 @@ export class BatchRegion {
   #weightsBuffer = 0;
   #timeBounds = 0;
   readonly #ownsColumns: boolean;
+  readonly #hasText: boolean;
 
   /** @param columns `borrowed`: only the descriptor is this region's own (BorrowedRegion). */
   constructor(
@@ -68,6 +69,7 @@ export class BatchRegion {
     this.schema = schema;
     this.capacity = capacity;
     this.#ownsColumns = columns === "own";
+    this.#hasText = schema.some((one) => one.type === "utf8");
     this.address = kernel.allocate(BATCH_COLUMN_0 + schema.length * COLUMN_BYTES);
     kernel.writeU32(this.address + BATCH_COLUMNS, schema.length);
     if (this.#ownsColumns) this.#allocateColumns();
@@ -145,14 +147,15 @@ export class BatchRegion {
     const rows = end - start;
     assert(rows <= this.capacity, "the batch fits the region");
     assert(batch.columns.length === this.schema.length, "batch and region have the same columns");
-    this.#reserveHeap(textBytes(batch, start, end));
+    const { columns, weights } = batch;
+    if (this.#hasText) this.#reserveHeap(textBytes(batch, start, end));
     let heapAt = this.#heapAddress;
-    batch.columns.forEach((column, index) => {
-      heapAt = this.#loadColumn(index, column, start, end, heapAt);
-    });
-    this.useWeights(batch.weights !== undefined);
-    if (batch.weights !== undefined) this.weights().set(batch.weights.subarray(start, end));
-    this.rowCount = rows;
+    for (let index = 0; index < columns.length; index++) {
+      heapAt = this.#loadColumn(index, columns[index] as Column, start, end, heapAt);
+    }
+    this.useWeights(weights !== undefined);
+    if (weights !== undefined) this.weights().set(weights.subarray(start, end));
+    this.kernel.writeU32(this.address + BATCH_ROWS, rows);
   }
 
   #reserveHeap(bytes: number): void {
@@ -163,19 +166,22 @@ export class BatchRegion {
   }
 
   #loadColumn(index: number, column: Column, start: number, end: number, heapAt: number): number {
-    const memory = this.kernel.bytes();
-    const data = this.dataAddress(index);
-    this.#loadValidity(index, column.validity, start, end);
+    // Once a column and batch: what the accessors do is written out.
+    const view = this.kernel.view();
+    const descriptor = this.address + BATCH_COLUMN_0 + index * COLUMN_BYTES;
+    const data = view.getUint32(descriptor + COLUMN_DATA, true);
+    if (column.validity === undefined) view.setUint32(descriptor + COLUMN_VALIDITY, 0, true);
+    else this.#loadValidity(index, column.validity, start, end);
     switch (column.type) {
       case "i64":
       case "timestamp":
       case "f64": {
         const { buffer, byteOffset } = column.values;
-        memory.set(new Uint8Array(buffer, byteOffset + start * 8, (end - start) * 8), data);
+        this.kernel.bytes().set(new Uint8Array(buffer, byteOffset + start * 8, (end - start) * 8), data);
         return heapAt;
       }
       case "bool":
-        copyBits(column.bits, start, end, memory, data);
+        copyBits(column.bits, start, end, this.kernel.bytes(), data);
         return heapAt;
       case "utf8":
         return this.#loadText(column.offsets, column.bytes, data, start, end, heapAt);
@@ -205,12 +211,8 @@ export class BatchRegion {
     return heapAt + last - first;
   }
 
-  #loadValidity(index: number, validity: Uint8Array | undefined, start: number, end: number): void {
+  #loadValidity(index: number, validity: Uint8Array, start: number, end: number): void {
     const column = this.columnAddress(index);
-    if (validity === undefined) {
-      this.kernel.writeU32(column + COLUMN_VALIDITY, 0);
-      return;
-    }
     const address = this.kernel.readU32(column + COLUMN_VALIDITY_BUFFER);
     copyBits(validity, start, end, this.kernel.bytes(), address);
     this.kernel.writeU32(column + COLUMN_VALIDITY, address);

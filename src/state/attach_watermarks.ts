@@ -23,15 +23,14 @@ export function attachWatermarks(
   region: BatchRegion,
   timestampColumn: number,
   split: SplitTime,
-  boundMs: number,
+  boundMs: bigint,
 ): void {
-  assert(Number.isSafeInteger(boundMs) && boundMs >= 0, "the bound is a whole number of milliseconds");
   assert(region.schema[timestampColumn]?.type === "timestamp", "watermarks follow a timestamp column");
   const kernels = region.kernel.exports as unknown as TimeKernels;
   const { address, timeBoundsAddress: bounds } = region;
   const latest = split.maxTimestamp;
   split.maxTimestamp =
     bounds === 0
-      ? kernels.mr_time_attach(address, timestampColumn, latest, BigInt(boundMs))
-      : kernels.mr_time_bounds(address, timestampColumn, latest, BigInt(boundMs), bounds);
+      ? kernels.mr_time_attach(address, timestampColumn, latest, boundMs)
+      : kernels.mr_time_bounds(address, timestampColumn, latest, boundMs, bounds);
 }

@@ -60,6 +60,8 @@ interface WindowKernels {
   mr_window_long_key_bytes(table: number): number;
 }
 
+const NONE_LATE: LateRows = { lateCount: 0, lateRows: () => new Uint32Array(0) };
+
 export class WindowTable implements WindowState, WindowStateTable {
   readonly name: string;
   readonly livesMs: number;
@@ -154,7 +156,7 @@ export class WindowTable implements WindowState, WindowStateTable {
         : this.#kernels.mr_window_update_bounded(this.#table, address, bounds, epoch);
     if (this.#kernel.status !== STATUS_OK) throw this.#failure("row");
     for (const one of this.sets) one.update(epoch);
-    return { lateCount, lateRows: () => this.lateRows(lateCount) };
+    return lateCount === 0 ? NONE_LATE : { lateCount, lateRows: () => this.lateRows(lateCount) };
   }
 
   /** The first of the late rows of the last batch. */

@@ -45,7 +45,9 @@ export class Committer {
     return this.#staged;
   }
   get bytes(): number {
-    return this.#staged.reduce((sum, one) => sum + one.bytes.byteLength, 0);
+    let sum = 0;
+    for (const one of this.#staged) sum += one.bytes.byteLength;
+    return sum;
   }
 
   /** Commits everything up to `checkpoint`, after all earlier calls. */

@@ -49,7 +49,9 @@ export class SourceDriver {
     this.#region = region;
     this.#splits = splits;
     this.#clock = clock;
-    this.#boundMs = BigInt(node.eventTime?.boundMs ?? 0);
+    const boundMs = node.eventTime?.boundMs ?? 0;
+    assert(Number.isSafeInteger(boundMs) && boundMs >= 0, "the bound is a whole number of milliseconds");
+    this.#boundMs = BigInt(boundMs);
   }
 
   get node(): SourceNode {
@@ -124,7 +126,7 @@ export class SourceDriver {
   #attach(driven: DrivenSplit): void {
     const time = this.#node.eventTime;
     if (time === undefined || this.#region.rowCount === 0) return;
-    attachWatermarks(this.#region, time.column, driven.time, time.boundMs);
+    attachWatermarks(this.#region, time.column, driven.time, this.#boundMs);
   }
 
   get ended(): boolean {

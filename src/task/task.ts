@@ -260,7 +260,7 @@ export class Task {
     for (let message = this.#mailbox.take(); message !== undefined; message = this.#mailbox.take())
       this.#handle(message);
     if (this.#stopped) return undefined;
-    const pressed = this.#overStaged() || this.#chain.outputs.some((one) => one.blocked);
+    const pressed = this.#overStaged() || this.#blocked();
     const event = this.#gate.next(pressed);
     if (event !== undefined) this.#take(event);
     if (pressed) return event === undefined ? this.#wait("backpressured", undefined) : undefined;
@@ -334,6 +334,11 @@ export class Task {
       this.#report({ kind: "checkpoint_wanted" });
     }
     return written + this.#committer.bytes >= 2 * STAGED_BYTES_SOFT;
+  }
+
+  #blocked(): boolean {
+    for (const one of this.#chain.outputs) if (one.blocked) return true;
+    return false;
   }
 
   /** Lets operators act whose wall time has come. */

@@ -19,7 +19,7 @@ function attach(kernels: WebAssembly.Module, times: readonly bigint[], batchRows
   for (let start = 0; start < times.length; start += batchRows) {
     const rows = times.slice(start, start + batchRows).map((time): Value[] => [0n, time]);
     region.load(batchOfRows(schema, rows));
-    attachWatermarks(region, 1, split, boundMs);
+    attachWatermarks(region, 1, split, BigInt(boundMs));
     watermarks.push(...region.watermarks().subarray(0, rows.length));
   }
   return watermarks;

@@ -62,7 +62,7 @@ function run(windows: WindowFixture, rows: readonly Value[][], batchRows: number
   const results: Value[][] = [];
   for (let start = 0; start < rows.length; start += batchRows) {
     windows.input.load(batchOfRows(schema, rows.slice(start, start + batchRows)));
-    attachWatermarks(windows.input, 1, split, boundMs);
+    attachWatermarks(windows.input, 1, split, BigInt(boundMs));
     for (const row of windows.table.update(1).lateRows()) late.push(String(start + row));
     if (start % (batchRows * 3) === 0 && split.maxTimestamp > WATERMARK_MIN + BigInt(boundMs)) {
       results.push(...windows.fire(split.maxTimestamp - BigInt(boundMs)));
