@@ -3,8 +3,11 @@
 
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { keepCompiled } from "../../adapters/local/compile_cache.ts";
 import { openDeployment } from "../../adapters/local/deployment.ts";
 import { flightsJob } from "../../examples/flights/job.ts";
+
+keepCompiled(); // as the command line does
 
 export const SPLITS = 8;
 const [parallelism = "1", input = "", directory = "."] = process.argv.slice(2);

@@ -1,15 +1,14 @@
 #!/usr/bin/env node
 // The command line of Millrace, on Node, Deno and Bun. A command loads what it needs, so that small ones are quick.
 
-import module from "node:module";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
+import { keepCompiled } from "../compile_cache.ts";
 import { millraceVersion } from "../version.ts";
 import { EXIT, reportError } from "./exit.ts";
 import { withCoordinator, withFunctions, withListen, withStore, withUp, withWorker } from "./options.ts";
 
-// Node keeps compiled modules between runs where it can, which makes the second start three times as quick.
-module.enableCompileCache?.();
+keepCompiled();
 
 const program = new Command("millrace")
   .description("A stateful stream processor: jobs over event streams, exactly once.")

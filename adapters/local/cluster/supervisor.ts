@@ -2,7 +2,6 @@
 // time after a longer pause until it has lived for a while.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import module from "node:module";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { cliCommand } from "./cli_command.ts";
@@ -27,12 +26,6 @@ export interface SupervisedOptions {
   readonly tell: (line: string) => void;
 }
 
-/** Node finds what it has compiled before; known from the first file on, that halves what a start costs. */
-function compiledBefore(): Readonly<Record<string, string>> {
-  const directory = module.getCompileCacheDir?.();
-  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
-}
-
 export class Supervised {
   readonly #options: SupervisedOptions;
   #child: ChildProcess | undefined;
@@ -53,7 +46,7 @@ export class Supervised {
   start(): void {
     const { name, args, environment, hangMs, tell } = this.#options;
     const [program, ...first] = cliCommand();
-    const env = { ...process.env, ...compiledBefore(), ...environment, MILLRACE_SUPERVISED: "1" };
+    const env = { ...process.env, ...environment, MILLRACE_SUPERVISED: "1" };
     const child = spawn(program, [...first, ...args()], { env, stdio: ["pipe", "pipe", "inherit"] });
     this.#child = child;
     const startedMs = performance.now();
