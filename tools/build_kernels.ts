@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { rootPath, succeeds } from "./process.ts";
+import { rootPath, succeedsQuietly } from "./process.ts";
 
 const output = join(rootPath, "build", "kernels.wasm");
 const sources = readdirSync(join(rootPath, "kernels"), { recursive: true, encoding: "utf8" })
@@ -21,8 +21,8 @@ if (!upToDate) {
   const features = ["--enable", "simd", "--importMemory", "--initialMemory", "16", "--use", "abort="];
   const files = ["-o", `${made}.wasm`, "-t", `${made}.wat`];
   const compiler = join("node_modules", "assemblyscript", "bin", "asc.js");
-  // By Node whoever runs this file: the compiler is started as a program, and Deno would want permissions for it.
-  const built = succeeds("node", [compiler, "kernels/main.ts", ...flags, ...features, ...files]);
+  // Told quietly, because the optimiser remarks on its own last round. By Node whoever runs this file: the compiler is started as a program, and Deno would want permissions for it.
+  const built = succeedsQuietly("node", [compiler, "kernels/main.ts", ...flags, ...features, ...files]);
   if (built) {
     renameSync(join(rootPath, `${made}.wat`), join(rootPath, "build", "kernels.wat"));
     renameSync(join(rootPath, `${made}.wasm`), output);

@@ -27,6 +27,13 @@ export function succeeds(command: string, args: readonly string[]): boolean {
   return spawnSync(command, args, { cwd: rootPath, env: environment, stdio: "inherit" }).status === 0;
 }
 
+/** The same, but what it has to say is shown only where it failed. */
+export function succeedsQuietly(command: string, args: readonly string[]): boolean {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: rootPath, env: environment, encoding: "utf8" });
+  if (status !== 0) process.stderr.write(`${stdout}${stderr}`);
+  return status === 0;
+}
+
 /** Kills the program and whatever it has started in turn. */
 export function killTree(child: ChildProcess): void {
   if (child.pid === undefined) return;
