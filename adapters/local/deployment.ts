@@ -33,6 +33,8 @@ export interface DeploymentOptions extends StoreOptions {
   readonly task?: Partial<TaskOptions>;
   readonly stages?: StageObserver;
   readonly memory?: MemoryInputs;
+  /** Threads that wait for tasks from the beginning, for jobs with several; they have to be as many as `parallelism`. */
+  readonly threads?: number;
   /**
    * Process functions: modules that export them, or, for a program that embeds Millrace, the functions themselves.
    * Tasks run in threads of their own only where each thread can load the modules.
@@ -81,6 +83,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
       functions: modules ?? [],
       task: { ...defaultTaskOptions, ...options.task },
       observed: options.stages !== undefined,
+      waiting: threads ? (options.threads ?? 0) : 0,
     });
     const engine = new Engine(platform, {
       connectors,
@@ -91,6 +94,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
     });
     const close = async (): Promise<void> => {
       await engine.close();
+      tasks.close();
       await platform.close();
       log.close();
     };

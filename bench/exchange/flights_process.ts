@@ -27,6 +27,7 @@ const deployment = await openDeployment({
   directory: join(directory, "store"),
   fileRoots: [directory, resolve(input, "..")],
   logLevel: "error",
+  threads: Number(parallelism) > 1 ? Number(parallelism) : 0,
 });
 console.log("ready");
 await new Promise((go) => process.stdin.once("data", go));

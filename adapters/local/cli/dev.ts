@@ -1,5 +1,6 @@
 // millrace dev: a deployment with its REST interface, until it is stopped.
 
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { isTerminal } from "../../../src/coordinator/job_state.ts";
 import { EXIT } from "./exit.ts";
@@ -7,10 +8,13 @@ import type { ListenOptions } from "./options.ts";
 import { announce, curlLine, openServing } from "./serving.ts";
 import { firstSignal } from "./signals.ts";
 
+/** That wait for jobs with several tasks; a job that needs more gets more. */
+const THREADS_MAX = 4;
+
 export async function dev(options: ListenOptions): Promise<number> {
   const stopped = firstSignal();
   const json = options.json === true;
-  const serving = await openServing(options);
+  const serving = await openServing(options, { threads: Math.min(availableParallelism(), THREADS_MAX) });
   announce(serving, json);
   if (!json) {
     const resumed = (await serving.deployment.jobs.list()).filter((job) => !isTerminal(job.status));

@@ -1,4 +1,4 @@
-// What the engine's thread and the thread of a task say to each other.
+// What the engine's thread and a thread of tasks say to each other.
 
 import type { MessagePort } from "node:worker_threads";
 import type { PlainError, PlainMessage } from "../../../src/cluster/plain_messages.ts";
@@ -10,18 +10,22 @@ import type { Deployment, ToTask } from "../../../src/protocol/messages.ts";
 import type { TaskOptions, TaskProgress } from "../../../src/task/task.ts";
 import type { StoreShare } from "../open_store.ts";
 
-/** All that a thread needs to run its task. */
-export interface TaskThreadOptions {
-  readonly spec: JobSpec;
-  readonly deployment: Deployment;
-  readonly task: TaskOptions;
+/** What all tasks of a thread share. */
+export interface SlotOptions {
   readonly fileRoots: readonly string[];
   /** Modules of process functions. */
   readonly functions: readonly string[];
-  readonly store: StoreShare;
-  readonly channels: readonly ChannelPort[];
   /** Somebody listens to the stages that the engine passes. */
   readonly observed: boolean;
+  readonly store: StoreShare;
+}
+
+/** All that a thread needs to run one more task. */
+export interface SlotTaskOptions {
+  readonly spec: JobSpec;
+  readonly deployment: Deployment;
+  readonly task: TaskOptions;
+  readonly channels: readonly ChannelPort[];
 }
 
 export interface ChannelPort {
@@ -30,15 +34,18 @@ export interface ChannelPort {
   readonly port: MessagePort;
 }
 
-export type ToThread =
-  | { readonly kind: "message"; readonly message: ToTask }
+/** `place` is a task's number among all that the thread has had. */
+export type ToSlot =
+  | { readonly kind: "deploy"; readonly place: number; readonly options: SlotTaskOptions }
+  | { readonly kind: "message"; readonly place: number; readonly message: ToTask }
+  | { readonly kind: "destroy"; readonly place: number }
   | { readonly kind: "log_answer"; readonly id: number; readonly answer: RemoteAnswer }
-  | { readonly kind: "log_error"; readonly id: number; readonly error: PlainError }
-  | { readonly kind: "destroy" };
+  | { readonly kind: "log_error"; readonly id: number; readonly error: PlainError };
 
-export type FromThread =
-  | { readonly kind: "message"; readonly message: PlainMessage }
-  | { readonly kind: "progress"; readonly progress: TaskProgress }
+export type FromSlot =
+  | { readonly kind: "message"; readonly place: number; readonly message: PlainMessage }
+  | { readonly kind: "progress"; readonly place: number; readonly progress: TaskProgress }
+  | { readonly kind: "destroyed"; readonly place: number; readonly progress: TaskProgress | undefined }
   | { readonly kind: "log_call"; readonly id: number; readonly call: RemoteCall }
   | {
       readonly kind: "log_line";
@@ -47,5 +54,4 @@ export type FromThread =
       readonly fields: Readonly<Record<string, unknown>>;
     }
   | { readonly kind: "print"; readonly line: string }
-  | { readonly kind: "stage"; readonly stage: string; readonly detail: Readonly<Record<string, unknown>> }
-  | { readonly kind: "destroyed"; readonly progress: TaskProgress | undefined };
+  | { readonly kind: "stage"; readonly stage: string; readonly detail: Readonly<Record<string, unknown>> };

@@ -1,23 +1,24 @@
-// Runs every task in a thread of its own. Tasks of one job are connected by message ports, their stores by the
-// thread that owns the libSQL file, their logs by the engine's thread.
+// Runs tasks in threads: the i-th subtasks of all chains of a region share one, as they share a slot in Flink. So a
+// region takes as many threads as its largest parallelism, and one that dies takes no other region down. Tasks are
+// connected by message ports, their stores by the thread that owns the libSQL file, their logs by the engine's thread.
 //
-// Invariant: whatever ends a thread, its task is reported as failed unless it was told to end.
+//   a thread:   starts ─▶ waits ─▶ runs tasks of one region ─▶ waits ─▶ … ─▶ ends
+//
+// Threads that wait have loaded everything: a job that begins, or begins again, has its tasks at once.
 
-import { MessageChannel, type MessagePort, type Transferable, Worker } from "node:worker_threads";
-import { asMillraceError, externalError } from "../../../src/base/errors.ts";
-import { messageOf } from "../../../src/cluster/plain_messages.ts";
-import { carryOut, type RemoteCall } from "../../../src/cluster/remote_calls.ts";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { LogStore } from "../../../src/connectors/log_store.ts";
 import type { HostedTask, TaskHost, TaskRequest } from "../../../src/engine/task_host.ts";
 import type { JobPlan } from "../../../src/graph/plan.ts";
 import { type ChannelAddress, channelKey } from "../../../src/protocol/frames.ts";
-import type { Deployment, ToTask } from "../../../src/protocol/messages.ts";
-import type { TaskOptions, TaskProgress } from "../../../src/task/task.ts";
+import type { Deployment } from "../../../src/protocol/messages.ts";
+import type { TaskOptions } from "../../../src/task/task.ts";
 import type { LocalPlatform } from "../platform.ts";
-import type { ChannelPort, FromThread, TaskThreadOptions, ToThread } from "./messages.ts";
+import type { ChannelPort, SlotTaskOptions } from "./messages.ts";
+import { SlotThread } from "./slot_thread.ts";
 
-/** A thread that does not end by itself within this time is ended. */
-const DESTROY_MS = 10_000;
+/** A thread that is one too many waits for so long: a job that restarts finds it. */
+const REST_MS = 10_000;
 
 export interface ThreadTasksOptions {
   readonly platform: LocalPlatform;
@@ -27,26 +28,70 @@ export interface ThreadTasksOptions {
   readonly functions: readonly string[];
   readonly task: TaskOptions;
   readonly observed: boolean;
+  /** Threads that wait from the beginning, and at least as many whenever there is nothing to do. */
+  readonly waiting: number;
 }
 
 export class ThreadTasks implements TaskHost {
   readonly #options: ThreadTasksOptions;
   /** By job: ports whose other end has been given out already. */
   readonly #open = new Map<string, Map<string, MessagePort>>();
+  /** By job, region and subtask. */
+  readonly #slots = new Map<string, SlotThread>();
+  readonly #waiting: SlotThread[] = [];
+  #closed = false;
 
   constructor(options: ThreadTasksOptions) {
     this.#options = options;
+    while (this.#waiting.length < options.waiting) this.#waiting.push(this.#start());
   }
 
   deploy(request: TaskRequest): HostedTask {
     const { plan, deployment, spec } = request;
-    const { platform, fileRoots, functions, task, observed } = this.#options;
     const channels = this.#channelsOf(plan, deployment);
-    const store = platform.share();
-    const options: TaskThreadOptions = { spec, deployment, task, fileRoots, functions, store, channels, observed };
-    const ports = channels.map((one) => one.port);
-    const transferList = store.kind === "file" ? [store.port, ...ports] : ports;
-    return new TaskThread(options, transferList, request, this.#options);
+    const options: SlotTaskOptions = { spec, deployment, task: this.#options.task, channels };
+    const moved = channels.map((one) => one.port);
+    return this.#slotOf(plan, deployment).deploy(request, options, moved);
+  }
+
+  #slotOf(plan: JobPlan, { jobId, task }: Deployment): SlotThread {
+    const key = `${jobId} ${plan.chains[task.chain]?.region} ${task.subtask}`;
+    const slot = this.#slots.get(key) ?? this.#waiting.shift() ?? this.#start();
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  #start(): SlotThread {
+    const { fileRoots, functions, observed, platform, logs } = this.#options;
+    return new SlotThread(
+      { fileRoots, functions, observed, store: platform.share() },
+      { platform, logs, onEmpty: (slot) => this.#rest(slot), onEnd: (slot) => this.#forget(slot) },
+    );
+  }
+
+  #rest(slot: SlotThread): void {
+    this.#forget(slot);
+    if (this.#closed) return this.#end(slot);
+    this.#waiting.push(slot);
+    setTimeout(() => {
+      if (this.#waiting.length > this.#options.waiting && this.#waiting.includes(slot)) this.#end(slot);
+    }, REST_MS).unref();
+  }
+
+  #forget(slot: SlotThread): void {
+    for (const [key, one] of this.#slots) if (one === slot) this.#slots.delete(key);
+    const place = this.#waiting.indexOf(slot);
+    if (place >= 0) this.#waiting.splice(place, 1);
+  }
+
+  #end(slot: SlotThread): void {
+    void slot.end("it is not needed any more");
+  }
+
+  /** Ends the threads that wait; others end with their tasks. */
+  close(): void {
+    this.#closed = true;
+    for (const slot of [...this.#waiting]) this.#end(slot);
   }
 
   #channelsOf(plan: JobPlan, { jobId, generation, task }: Deployment): ChannelPort[] {
@@ -56,13 +101,13 @@ export class ThreadTasks implements TaskHost {
       if (to.chain === task.chain) {
         for (let subtask = 0; subtask < parallelism(from.chain); subtask++) {
           const address = { generation, edge, from: subtask, to: task.subtask };
-          ports.push({ side: "in", address, port: this.#end(jobId, address) });
+          ports.push({ side: "in", address, port: this.#endOf(jobId, address) });
         }
       }
       if (from.chain === task.chain) {
         for (let subtask = 0; subtask < parallelism(to.chain); subtask++) {
           const address = { generation, edge, from: task.subtask, to: subtask };
-          ports.push({ side: "out", address, port: this.#end(jobId, address) });
+          ports.push({ side: "out", address, port: this.#endOf(jobId, address) });
         }
       }
     }
@@ -70,7 +115,7 @@ export class ThreadTasks implements TaskHost {
   }
 
   /** One end of a channel: whichever task asks first opens it, the other one gets the other end. */
-  #end(jobId: string, address: ChannelAddress): MessagePort {
+  #endOf(jobId: string, address: ChannelAddress): MessagePort {
     const open = this.#open.get(jobId) ?? new Map<string, MessagePort>();
     this.#open.set(jobId, open);
     const key = channelKey(address);
@@ -82,102 +127,5 @@ export class ThreadTasks implements TaskHost {
     const { port1, port2 } = new MessageChannel();
     open.set(key, port2);
     return port1;
-  }
-}
-
-class TaskThread implements HostedTask {
-  readonly #worker: Worker;
-  readonly #request: TaskRequest;
-  readonly #logs: LogStore;
-  readonly #platform: LocalPlatform;
-  #progress: TaskProgress | undefined;
-  #ending = false;
-  #ended: () => void = () => undefined;
-
-  constructor(
-    options: TaskThreadOptions,
-    transferList: readonly Transferable[],
-    request: TaskRequest,
-    { logs, platform }: ThreadTasksOptions,
-  ) {
-    this.#request = request;
-    this.#logs = logs;
-    this.#platform = platform;
-    const ending = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-    this.#worker = new Worker(new URL(`./task_thread${ending}`, import.meta.url), {
-      workerData: options,
-      transferList: [...transferList],
-    });
-    this.#worker.on("message", (message: FromThread) => this.#on(message));
-    this.#worker.on("error", (error) => this.#died(String(error)));
-    this.#worker.on("messageerror", (error) => this.#died(String(error)));
-    this.#worker.on("exit", (code) => this.#died(`its thread ended with code ${code}`));
-  }
-
-  deliver(message: ToTask): void {
-    this.#post({ kind: "message", message });
-  }
-
-  progress(): TaskProgress | undefined {
-    return this.#progress;
-  }
-
-  async destroy(): Promise<void> {
-    if (!this.#ending) {
-      this.#ending = true;
-      const ended = new Promise<void>((resolve) => {
-        this.#ended = resolve;
-      });
-      this.#post({ kind: "destroy" });
-      const late = this.#platform.timers.sleep(DESTROY_MS);
-      await Promise.race([ended, late]);
-    }
-    await this.#worker.terminate();
-  }
-
-  #post(message: ToThread): void {
-    this.#worker.postMessage(message);
-  }
-
-  #on(message: FromThread): void {
-    switch (message.kind) {
-      case "message":
-        return this.#request.outbox(messageOf(message.message));
-      case "progress":
-        this.#progress = message.progress;
-        return;
-      case "log_call":
-        void this.#answer(message.id, message.call);
-        return;
-      case "log_line":
-        return this.#platform.log.write(message.level, message.message, message.fields);
-      case "print":
-        return this.#platform.console.print(message.line);
-      case "stage":
-        return this.#platform.stages.enter(message.stage, message.detail);
-      case "destroyed":
-        this.#progress = message.progress ?? this.#progress;
-        return this.#ended();
-    }
-  }
-
-  async #answer(id: number, call: RemoteCall): Promise<void> {
-    try {
-      const answer = await carryOut({ logs: this.#logs, database: undefined }, call);
-      this.#post({ kind: "log_answer", id, answer });
-    } catch (thrown) {
-      const error = asMillraceError(thrown, `call ${call.kind}`);
-      this.#post({ kind: "log_error", id, error: error.toJSON() });
-    }
-  }
-
-  #died(why: string): void {
-    this.#ended();
-    if (this.#ending) return;
-    this.#ending = true;
-    const { jobId, generation, task } = this.#request.deployment;
-    const where = `job ${jobId}, task ${task.chain}.${task.subtask}`;
-    const error = externalError("task_thread_died", where, `the thread of the task died: ${why}`);
-    this.#request.outbox({ kind: "failed", generation, task, error });
   }
 }
