@@ -1,6 +1,7 @@
 // The processes of a simulated cluster: coordinators of which one leads by its lease, workers that host tasks, and a
 // supervisor that starts what has died anew. What strikes them is scheduled here, from the seed.
 
+import { FencedMetadata } from "../../src/cluster/leader_record.ts";
 import { LeaseKeeper } from "../../src/coordinator/lease_keeper.ts";
 import { Engine, type JobView } from "../../src/engine/engine.ts";
 import { defaultTaskOptions, type TaskOptions } from "../../src/task/task.ts";
@@ -94,7 +95,7 @@ export class Cluster {
         ...{ clock, timers, entropy, log },
         name: "coordinator",
         ttlMs: LEASE_MS,
-        onLead: () => this.#lead(made, platform),
+        onLead: (epoch) => this.#lead(made, platform, epoch),
         onLose: () => {
           void made.engine?.close();
           made.engine = undefined;
@@ -105,15 +106,21 @@ export class Cluster {
     return made;
   }
 
-  #lead(one: Coordinator, platform: ReturnType<typeof simPlatform>): void {
+  #lead(one: Coordinator, platform: ReturnType<typeof simPlatform>, epoch: number): void {
     const { process } = one;
+    // As a coordinator does (src/cluster): a job that a late leader took would be nobody's.
+    const refused = (): void => this.host.world.note(`${process.name} changes nothing any more`);
+    const metadata = new FencedMetadata(platform.metadata, epoch, refused);
     const tasks = new SimTaskHost(process, () => this.#place(process));
-    const engine = new Engine(platform, {
-      connectors: simConnectors(this.host, process, this.#input, this.target),
-      task: this.#options,
-      ...(this.#workers.length > 0 ? { tasks } : {}),
-      onChange: (view) => this.#onChange(one, engine, view),
-    });
+    const engine = new Engine(
+      { ...platform, metadata },
+      {
+        connectors: simConnectors(this.host, process, this.#input, this.target),
+        task: this.#options,
+        ...(this.#workers.length > 0 ? { tasks } : {}),
+        onChange: (view) => this.#onChange(one, engine, view),
+      },
+    );
     one.engine = engine;
     engine.recover().catch((error: unknown) => {
       // A store that fails while a process takes over ends the process; its supervisor starts another.

@@ -17,4 +17,8 @@ export const regressions: readonly Regression[] = [
     seed: 1800,
     what: "a status that was overtaken by a newer claim of its own runner kept the end from being recorded",
   },
+  {
+    seed: 36_669,
+    what: "a late leader's store was not fenced as a coordinator's is, and the job that it took was nobody's",
+  },
 ];
