@@ -132,7 +132,9 @@ export class Cluster {
   #onChange(one: Coordinator, engine: Engine, view: JobView): void {
     if (one.engine !== engine) return;
     this.host.status = view.status;
-    if (view.status === "FAILED") this.failure = `the job FAILED: ${view.error?.message ?? "no cause"}`;
+    // What a late leader thinks of a job that others have finished is refused when it comes to record it.
+    if (view.status === "FAILED" && one.keeper.leading() !== undefined)
+      this.failure = `the job FAILED: ${view.error?.message ?? "no cause"}`;
     // Whoever holds the lease is to run the job: it begins anew.
     if (view.status === "SUSPENDED") this.#exit(one.process);
   }
