@@ -1,4 +1,6 @@
-// The directory of live windows: a list in ascending order, a direct-mapped cache in front of it.
+// The directory of live windows: a list in ascending order, and a cache in front of it in which each window has two
+// places. With one place alone, windows of splits that lie far apart displace each other batch by batch, and a walk along
+// a list of thousands costs more than folding the batch.
 
 import { mr_alloc, mr_free } from "../memory/allocator";
 import { beginDense, endDense } from "../table/dense";
@@ -51,31 +53,68 @@ function cacheSlot(table: usize, start: i64): usize {
   return table + TABLE_PANE_CACHE + ((<usize>((<u64>start * 0x9e3779b97f4a7c15) >> TABLE_PANE_CACHE_SHIFT)) << 2);
 }
 
+/** The other place of the same window. */
+@inline
+function otherSlot(table: usize, start: i64): usize {
+  return table + TABLE_PANE_CACHE + ((<usize>((<u64>start * 0xc2b2ae3d27d4eb4f) >> TABLE_PANE_CACHE_SHIFT)) << 2);
+}
+
+/** The pane of the window that begins at `start` where it is in the cache, otherwise 0. */
+@inline
+function cachedPane(table: usize, start: i64): usize {
+  const first = <usize>load<u32>(cacheSlot(table, start));
+  if (first != 0 && load<i64>(first, PANE_START) == start) return first;
+  const second = <usize>load<u32>(otherSlot(table, start));
+  return second != 0 && load<i64>(second, PANE_START) == start ? second : 0;
+}
+
+/** Takes the pane into the cache; what was in its place goes to its own other one. */
+function keepPane(table: usize, pane: usize): void {
+  const slot = cacheSlot(table, load<i64>(pane, PANE_START));
+  const before = <usize>load<u32>(slot);
+  store<u32>(slot, <u32>pane);
+  if (before == 0 || before == pane) return;
+  const its = cacheSlot(table, load<i64>(before, PANE_START));
+  store<u32>(its == slot ? otherSlot(table, load<i64>(before, PANE_START)) : its, <u32>before);
+}
+
+/**
+ * The last pane that begins at or before `start`; 0 where there is none. Looked for from the current one on: windows that
+ * are made one after another lie close together.
+ */
+function lastPaneUpTo(table: usize, start: i64): usize {
+  let pane = <usize>load<u32>(table, TABLE_CURRENT_PANE);
+  if (pane == 0) pane = <usize>load<u32>(table, TABLE_LAST_PANE);
+  while (pane != 0 && load<i64>(pane, PANE_START) > start) pane = <usize>load<u32>(pane, PANE_PREVIOUS);
+  let next = pane == 0 ? 0 : <usize>load<u32>(pane, PANE_NEXT);
+  while (next != 0 && load<i64>(next, PANE_START) <= start) {
+    pane = next;
+    next = <usize>load<u32>(pane, PANE_NEXT);
+  }
+  return pane;
+}
+
 /** The pane of the window that begins at `start`; 0 where there is none. */
 export function findPane(table: usize, start: i64): usize {
-  const slot = cacheSlot(table, start);
-  const cached = <usize>load<u32>(slot);
-  if (cached != 0 && load<i64>(cached, PANE_START) == start) return cached;
-  let pane = <usize>load<u32>(table, TABLE_LAST_PANE);
-  while (pane != 0 && load<i64>(pane, PANE_START) > start) pane = <usize>load<u32>(pane, PANE_PREVIOUS);
+  const cached = cachedPane(table, start);
+  if (cached != 0) return cached;
+  const pane = lastPaneUpTo(table, start);
   if (pane == 0 || load<i64>(pane, PANE_START) != start) return 0;
-  store<u32>(slot, <u32>pane);
+  keepPane(table, pane);
   return pane;
 }
 
 /** The pane of the window that begins at `start`, made if there is none; 0 where memory is used up. */
 export function paneAt(table: usize, start: i64): usize {
-  const slot = cacheSlot(table, start);
-  const cached = <usize>load<u32>(slot);
-  if (cached != 0 && load<i64>(cached, PANE_START) == start) return cached;
-  let before = <usize>load<u32>(table, TABLE_LAST_PANE);
-  while (before != 0 && load<i64>(before, PANE_START) > start) before = <usize>load<u32>(before, PANE_PREVIOUS);
+  const cached = cachedPane(table, start);
+  if (cached != 0) return cached;
+  const before = lastPaneUpTo(table, start);
   let pane = before;
   if (pane == 0 || load<i64>(pane, PANE_START) != start) {
     pane = createPane(table, start, before);
     if (pane == 0) return 0;
   }
-  store<u32>(slot, <u32>pane);
+  keepPane(table, pane);
   return pane;
 }
 
@@ -122,6 +161,8 @@ export function dropFirstPane(table: usize): void {
   if (load<u32>(table, TABLE_CURRENT_PANE) == <u32>pane) store<u32>(table, 0, TABLE_CURRENT_PANE);
   const slot = cacheSlot(table, load<i64>(pane, PANE_START));
   if (load<u32>(slot) == <u32>pane) store<u32>(slot, 0);
+  const other = otherSlot(table, load<i64>(pane, PANE_START));
+  if (load<u32>(other) == <u32>pane) store<u32>(other, 0);
 
   const groups = <usize>load<u32>(pane, PANE_GROUPS);
   const groupBytes = load<u32>(table, TABLE_GROUP_COUNT) << GROUP_SHIFT;

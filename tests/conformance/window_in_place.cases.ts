@@ -226,6 +226,31 @@ export const cases: readonly Case[] = [
     equal(encodeBatches([region.view()]), encodeBatches([region.copyOut()]), "encoded");
   }),
 
+  test("thousands of windows are open at once, and rows that jump between them find their own", (context) => {
+    const random = seededPrng(17);
+    const one = config(over("count", "sum"), 60);
+    const windows = fixture(context.kernels, one);
+    const twin = new WindowTwin(schema, one);
+    const open = 5000;
+    let closed = 0;
+    for (let round = 0; round < 6; round++) {
+      // Runs of rows in places far apart, as splits of one file give them, and single rows anywhere.
+      const places = Array.from({ length: 8 }, () => closed + random.below(open - closed));
+      const rows = Array.from({ length: 4000 }, (_, row): Value[] => {
+        const near = (places[Math.floor(row / 50) % 8] as number) + random.below(3);
+        const window = random.below(4) === 0 ? closed + random.below(open - closed) : near;
+        return [BigInt(random.below(5)), BigInt(window * 60 + random.below(60)), BigInt(random.below(100))];
+      });
+      const watermarks = rows.map(() => WATERMARK_MIN);
+      equal(windows.update(1, rows, watermarks), twin.update(rows, watermarks), `late rows of round ${round}`);
+      closed += random.below(700);
+      const watermark = BigInt(closed * 60);
+      equal(sorted(windows.fire(watermark)), sorted(twin.fire(watermark)), `results of round ${round}`);
+    }
+    equal(sorted(windows.fire(LAST_WATERMARK)), sorted(twin.fire(LAST_WATERMARK)), "results at the end");
+    windows.free();
+  }),
+
   test("memory that has grown is seen by every reader of the instance", (context) => {
     const kernel = new KernelInstance(context.kernels, 64 * 1024 * 1024);
     const before = kernel.buffer;
