@@ -21,7 +21,8 @@ if (!upToDate) {
   const features = ["--enable", "simd", "--importMemory", "--initialMemory", "16", "--use", "abort="];
   const files = ["-o", `${made}.wasm`, "-t", `${made}.wat`];
   const compiler = join("node_modules", "assemblyscript", "bin", "asc.js");
-  // Told quietly, because the optimiser remarks on its own last round. By Node whoever runs this file: the compiler is started as a program, and Deno would want permissions for it.
+  // Quietly, because the optimiser remarks on its own last round; by Node whoever runs this file, because the compiler is
+  // started as a program, and Deno would want permissions for it.
   const built = succeedsQuietly("node", [compiler, "kernels/main.ts", ...flags, ...features, ...files]);
   if (built) {
     renameSync(join(rootPath, `${made}.wat`), join(rootPath, "build", "kernels.wat"));

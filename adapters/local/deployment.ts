@@ -33,7 +33,7 @@ export interface DeploymentOptions extends StoreOptions {
   readonly task?: Partial<TaskOptions>;
   readonly stages?: StageObserver;
   readonly memory?: MemoryInputs;
-  /** Threads that wait for tasks from the beginning, for jobs with several; they have to be as many as `parallelism`. */
+  /** Threads that wait for tasks from the beginning; a job finds all of its own where they are as many as its `parallelism`. */
   readonly threads?: number;
   /**
    * Process functions: modules that export them, or, for a program that embeds Millrace, the functions themselves.

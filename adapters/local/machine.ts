@@ -69,6 +69,15 @@ export const systemDigest: Digest = {
   },
 };
 
+/** The ports of every platform in a local process, whichever thread it is for. */
+export const systemPorts = {
+  clock: systemClock,
+  timers: systemTimers,
+  yield: systemYield,
+  entropy: systemEntropy,
+  digest: systemDigest,
+};
+
 let kernels: WebAssembly.Module | undefined;
 
 /** The kernels beside this package, compiled once a process. */

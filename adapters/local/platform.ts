@@ -7,7 +7,7 @@ import { externalError } from "../../src/base/errors.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Console, LogSink, StageObserver } from "../../src/platform/ports.ts";
 import { LocalFiles } from "./files.ts";
-import { kernelModules, systemClock, systemDigest, systemEntropy, systemTimers, systemYield } from "./machine.ts";
+import { kernelModules, systemPorts } from "./machine.ts";
 import { type OpenStore, openStore, type StoreOptions } from "./open_store.ts";
 import { detectRuntime } from "./runtime.ts";
 
@@ -32,11 +32,7 @@ export async function openLocalPlatform(options: LocalPlatformOptions): Promise<
   const store = await openStore(directory, options);
   return {
     runtime: detectRuntime().name,
-    clock: systemClock,
-    timers: systemTimers,
-    yield: systemYield,
-    entropy: systemEntropy,
-    digest: systemDigest,
+    ...systemPorts,
     modules,
     tables: store.database,
     files: new LocalFiles(options.fileRoots),

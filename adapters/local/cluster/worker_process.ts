@@ -16,7 +16,7 @@ import { localConnectors } from "../connectors.ts";
 import { LocalFiles } from "../files.ts";
 import { loadFunctions } from "../functions.ts";
 import { openLog, terminal } from "../log_sink.ts";
-import { kernelModules, systemClock, systemDigest, systemEntropy, systemTimers, systemYield } from "../machine.ts";
+import { kernelModules, systemClock, systemEntropy, systemPorts, systemTimers } from "../machine.ts";
 import { openStore, type StoreOptions } from "../open_store.ts";
 import { detectRuntime } from "../runtime.ts";
 import { WebSocketNetwork } from "./web_socket_network.ts";
@@ -64,7 +64,7 @@ export async function openWorker(options: WorkerProcessOptions): Promise<WorkerP
     const stores = shared ?? (await storesOver(of.database, options));
     const platform: Platform = {
       runtime: detectRuntime().name,
-      ...{ clock: systemClock, timers: systemTimers, yield: systemYield, entropy: systemEntropy, digest: systemDigest },
+      ...systemPorts,
       modules: kernelModules(),
       ...{ blobs: stores.blobs, metadata: stores.metadata, tables: stores.database },
       files: new LocalFiles(options.fileRoots),

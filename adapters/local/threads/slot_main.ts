@@ -16,7 +16,7 @@ import { Task } from "../../../src/task/task.ts";
 import { localConnectors } from "../connectors.ts";
 import { loadFunctions } from "../functions.ts";
 import { LocalFiles } from "../files.ts";
-import { kernelModules, systemClock, systemDigest, systemEntropy, systemTimers, systemYield } from "../machine.ts";
+import { kernelModules, systemPorts } from "../machine.ts";
 import { openShare } from "../open_store.ts";
 import { detectRuntime } from "../runtime.ts";
 import type { FromSlot, SlotOptions, SlotTaskOptions, ToSlot } from "./messages.ts";
@@ -52,11 +52,7 @@ async function openPlatform(): Promise<Platform> {
   const { database, metadata, blobs } = await openShare(slot.store, log);
   return {
     runtime: detectRuntime().name,
-    clock: systemClock,
-    timers: systemTimers,
-    yield: systemYield,
-    entropy: systemEntropy,
-    digest: systemDigest,
+    ...systemPorts,
     modules: kernelModules(),
     blobs,
     metadata,
