@@ -21,4 +21,8 @@ export const regressions: readonly Regression[] = [
     seed: 36_669,
     what: "a late leader's store was not fenced as a coordinator's is, and the job that it took was nobody's",
   },
+  {
+    seed: 78_570,
+    what: "a savepoint was gone on from that could be seen and was not synced, and the power failed",
+  },
 ];

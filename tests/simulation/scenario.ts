@@ -98,7 +98,11 @@ export class Scenario {
     const records = this.#stops.map((one) => this.#record(savepointKey(one)));
     // A complete savepoint of a stop says that the job is over: he does not look whether it is.
     const complete = records.findIndex((one) => one?.["status"] === "COMPLETED");
-    if (complete >= 0) return this.#goOn(this.#stops[complete] as string);
+    if (complete >= 0) {
+      // Whoever could tell him has made a commit of its own first, which is synced and everything before it with it.
+      if (this.#cluster.host.disk.isSynced) this.#goOn(this.#stops[complete] as string);
+      return;
+    }
     if (status !== "FINISHED") return;
     this.#finishedAtMs ??= world.nowMs;
     const open = records.some((one) => one?.["status"] === "IN_PROGRESS");

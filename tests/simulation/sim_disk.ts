@@ -26,6 +26,11 @@ export class SimDisk {
   manifests = 0;
   #unsynced: Unsynced[] = [];
 
+  /** Everything that can be seen survives. */
+  get isSynced(): boolean {
+    return this.#unsynced.length === 0;
+  }
+
   /** Everything applied so far survives from now on. */
   sync(): void {
     this.#unsynced = [];
