@@ -27,6 +27,7 @@ export interface Directory {
   removeLog(name: string): Promise<void>;
   hasLog(name: string): Promise<boolean>;
   addSavepoint(savepoint: string, cell: string): Promise<void>;
+  removeSavepoint(savepoint: string): Promise<void>;
   /** The object that holds it; null where there is none of that id. */
   cellOfSavepoint(savepoint: string): Promise<string | null>;
   savepoints(): Promise<readonly { readonly savepoint: string; readonly cell: string }[]>;
@@ -41,6 +42,7 @@ const questions = [
   "removeLog",
   "hasLog",
   "addSavepoint",
+  "removeSavepoint",
   "cellOfSavepoint",
   "savepoints",
 ] as const;
@@ -79,6 +81,9 @@ class StoredDirectory implements Directory {
       cell,
       Date.now(),
     );
+  }
+  async removeSavepoint(savepoint: string): Promise<void> {
+    await this.#write("DELETE FROM savepoints WHERE savepoint = ?", savepoint);
   }
   async cellOfSavepoint(savepoint: string): Promise<string | null> {
     const [row] = await this.#read("SELECT cell FROM savepoints WHERE savepoint = ?", savepoint);
@@ -135,6 +140,7 @@ export function remoteDirectory(env: Env): Directory {
     removeLog: (name) => ask("removeLog", name),
     hasLog: (name) => ask("hasLog", name),
     addSavepoint: (savepoint, cell) => ask("addSavepoint", savepoint, cell),
+    removeSavepoint: (savepoint) => ask("removeSavepoint", savepoint),
     cellOfSavepoint: (savepoint) => ask("cellOfSavepoint", savepoint),
     savepoints: () => ask("savepoints"),
   };

@@ -17,6 +17,7 @@ import { registeredFunctions } from "./functions.ts";
 import { remoteLogStore } from "./log_object.ts";
 import type { CellCalls, Env } from "./objects.ts";
 import { openWorkerPlatform } from "./platform.ts";
+import { savepointPolicy } from "./savepoint_policy.ts";
 
 /** A task's share of the 128 MB that all objects of an isolate live in. */
 const TASK_BYTES_MAX = 24 * 1024 * 1024;
@@ -36,6 +37,9 @@ const methods: readonly (keyof JobGateway)[] = [
   "stop",
   "savepoints",
   "savepoint",
+  "labelSavepoint",
+  "deleteSavepoint",
+  "savepointDeletion",
   "savepointBytes",
   "importSavepoint",
   "tables",
@@ -105,6 +109,7 @@ export class JobCell extends DurableObject<Env> implements CellCalls {
       connectors,
       functions: registeredFunctions(),
       task: { memoryBudgetBytes: TASK_BYTES_MAX },
+      savepoints: savepointPolicy(this.env),
     });
     await engine.recover();
     if (isAtWork(engine) && (await this.ctx.storage.getAlarm()) === null) await this.#setAlarm();

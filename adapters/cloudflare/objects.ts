@@ -5,6 +5,7 @@
 //              "upload/<id>"      one uploaded savepoint
 //   LOG        "log/<name>"       one durable log
 
+import { hexOf } from "../../src/base/bytes.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** What an object answers to; every method is one RPC. */
@@ -27,6 +28,10 @@ export interface Env {
   readonly DIRECTORY: DurableObjectNamespace;
   /** A secret: `npx wrangler secret put MILLRACE_TOKEN`. */
   readonly MILLRACE_TOKEN?: string;
+  /** A bucket that savepoints may be moved to. */
+  readonly ARCHIVE?: R2Bucket;
+  /** A variable: how many of a job's savepoints stay that have no name. All, where it is not set. */
+  readonly MILLRACE_SAVEPOINTS_RETAINED?: string;
 }
 
 /** A new stub a call: a stub is broken for good once its object was reset. */
@@ -36,5 +41,8 @@ const stubOf = <Calls>(namespace: DurableObjectNamespace, name: string): Calls =
 export const cellOf = (env: Env, name: string): CellCalls => stubOf<CellCalls>(env.CELL, name);
 export const logOf = (env: Env, name: string): LogCalls => stubOf<LogCalls>(env.LOG, `log/${name}`);
 export const directoryOf = (env: Env): DirectoryCalls => stubOf<DirectoryCalls>(env.DIRECTORY, "directory");
+
+/** Of so many bytes. */
+export const randomHex = (byteCount: number): string => hexOf(crypto.getRandomValues(new Uint8Array(byteCount)));
 
 export const jobCellName = (jobId: string): string => `job/${jobId}`;

@@ -1,39 +1,23 @@
 // The gateway of a deployment on Workers: the directory says which objects there are, each job's cell does the rest.
 
-import type { JobFacts, JobGateway, SavepointRecord, TableFacts } from "../../src/api/gateway.ts";
+import type { JobFacts, JobGateway, TableFacts } from "../../src/api/gateway.ts";
 import { unknownTable } from "../../src/api/tables.ts";
-import { hexOf } from "../../src/base/bytes.ts";
 import { type MillraceError, userError } from "../../src/base/errors.ts";
 import { remoteDirectory } from "./directory.ts";
 import { unfold } from "./envelope.ts";
-import { CALL_BYTES_MAX, demandAtMost } from "./limits.ts";
-import { cellOf, type Env, jobCellName } from "./objects.ts";
-
-const randomHex = (byteCount: number): string => hexOf(crypto.getRandomValues(new Uint8Array(byteCount)));
-/** Room for the rest of a call beside the bytes that it carries. */
-const CALL_BYTES_SPARE = 64 * 1024;
+import { cellOf, type Env, jobCellName, randomHex } from "./objects.ts";
+import { type Ask, type AskJob, remoteSavepoints } from "./remote_savepoints.ts";
 
 export function remoteGateway(env: Env): JobGateway {
   const directory = remoteDirectory(env);
-  const ask = <T>(cell: string, method: keyof JobGateway, ...args: unknown[]): Promise<T> =>
+  const ask: Ask = <T>(cell: string, method: keyof JobGateway, ...args: unknown[]): Promise<T> =>
     unfold<T>(cell, () => cellOf(env, cell).jobs(method, args));
-  const askJob = async <T>(jobId: string, method: keyof JobGateway, ...more: unknown[]): Promise<T> => {
+  const askJob: AskJob = async <T>(jobId: string, method: keyof JobGateway, ...more: unknown[]): Promise<T> => {
     // An unknown job is refused before any object is touched: touching one would make it exist.
     if (!/^[0-9a-f]{32}$/.test(jobId) || !(await directory.hasJob(jobId))) throw unknownJob(jobId);
     return await ask<T>(jobCellName(jobId), method, jobId, ...more);
   };
-  const listed = async (jobId: string, asked: Promise<SavepointRecord>): Promise<SavepointRecord> => {
-    const record = await asked;
-    await directory.addSavepoint(record.savepoint, jobCellName(jobId));
-    return record;
-  };
-  const cellWith = async (savepoint: string): Promise<string> => {
-    const cell = /^[0-9a-f]{1,64}$/.test(savepoint) ? await directory.cellOfSavepoint(savepoint) : null;
-    if (cell === null) throw unknownSavepoint(savepoint);
-    return cell;
-  };
-  const savepointBytes = async (savepoint: string): Promise<Uint8Array> =>
-    await ask<Uint8Array>(await cellWith(savepoint), "savepointBytes", savepoint);
+  const savepoints = remoteSavepoints(directory, ask, askJob);
   const allTables = async (): Promise<readonly TableFacts[]> => {
     const jobs = await directory.jobs();
     return (await Promise.all(jobs.map((job) => ask<readonly TableFacts[]>(jobCellName(job), "tables")))).flat();
@@ -41,7 +25,7 @@ export function remoteGateway(env: Env): JobGateway {
 
   return {
     submit: async (spec, from) => {
-      const bytes = from.savepoint === undefined ? null : await savepointBytes(from.savepoint);
+      const bytes = from.savepoint === undefined ? null : await savepoints.savepointBytes(from.savepoint);
       const jobId = randomHex(16);
       const cell = jobCellName(jobId);
       await directory.addJob(jobId);
@@ -62,26 +46,7 @@ export function remoteGateway(env: Env): JobGateway {
     },
     job: (jobId) => askJob(jobId, "job"),
     cancel: (jobId) => askJob(jobId, "cancel"),
-    triggerSavepoint: (jobId) => listed(jobId, askJob(jobId, "triggerSavepoint")),
-    stop: (jobId, drain) => listed(jobId, askJob(jobId, "stop", drain)),
-    savepoints: async () => {
-      const known = await directory.savepoints();
-      return await Promise.all(known.map(({ savepoint, cell }) => ask<SavepointRecord>(cell, "savepoint", savepoint)));
-    },
-    savepoint: async (savepoint) => await ask(await cellWith(savepoint), "savepoint", savepoint),
-    savepointBytes,
-    importSavepoint: async (bytes) => {
-      demandAtMost(
-        "the savepoint's size in bytes",
-        "savepoint upload",
-        bytes.byteLength,
-        CALL_BYTES_MAX - CALL_BYTES_SPARE,
-      );
-      const cell = `upload/${randomHex(16)}`;
-      const record = await ask<SavepointRecord>(cell, "importSavepoint", bytes);
-      await directory.addSavepoint(record.savepoint, cell);
-      return record;
-    },
+    ...savepoints,
     tables: allTables,
     tableRows: async (query) => {
       const table = (await allTables()).findLast((one) => one.table === query.table);
@@ -93,9 +58,3 @@ export function remoteGateway(env: Env): JobGateway {
 
 const unknownJob = (jobId: string): MillraceError =>
   userError("job_unknown", `job ${jobId.slice(0, 64)}`, `there is no job "${jobId.slice(0, 64)}"`);
-const unknownSavepoint = (savepoint: string): MillraceError =>
-  userError(
-    "savepoint_unknown",
-    `savepoint ${savepoint.slice(0, 64)}`,
-    `there is no savepoint "${savepoint.slice(0, 64)}"`,
-  );

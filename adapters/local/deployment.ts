@@ -13,11 +13,13 @@ import { SqlLogDirectory } from "../../src/log/log_directory.ts";
 import { logStoreOf } from "../../src/log/log_store.ts";
 import type { Console, LogLevel, StageObserver } from "../../src/platform/ports.ts";
 import { defaultTaskOptions, type TaskOptions } from "../../src/task/task.ts";
+import type { BlobsLocation } from "./blobs/open_blobs.ts";
 import { localConnectors } from "./connectors.ts";
 import { loadFunctions } from "./functions.ts";
 import { openLog, terminal } from "./log_sink.ts";
 import type { StoreOptions } from "./open_store.ts";
 import { type LocalPlatform, openLocalPlatform } from "./platform.ts";
+import { savepointPolicy } from "./savepoint_policy.ts";
 import { serverAddress } from "./store_address.ts";
 import { ThreadTasks } from "./threads/thread_tasks.ts";
 
@@ -30,6 +32,10 @@ export interface DeploymentOptions extends StoreOptions {
   /** The error stream instead of `<directory>/millrace.log`. */
   readonly logToTerminal?: boolean;
   readonly console?: Console;
+  /** Where savepoints may be moved to. */
+  readonly archive?: BlobsLocation;
+  /** How many of a job's savepoints stay that have no name; absent: all. */
+  readonly savepointsRetained?: number;
   readonly task?: Partial<TaskOptions>;
   readonly stages?: StageObserver;
   readonly memory?: MemoryInputs;
@@ -89,6 +95,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
       connectors,
       functions: registry,
       embedded,
+      savepoints: await savepointPolicy(options),
       ...(threads ? { tasks } : {}),
       ...(options.task === undefined ? {} : { task: options.task }),
     });

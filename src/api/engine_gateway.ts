@@ -80,10 +80,17 @@ export function engineGateway(engine: Engine): JobGateway {
     cancel: async (jobId) => {
       engine.cancel(jobId);
     },
-    triggerSavepoint: (jobId) => engine.triggerSavepoint(jobId),
-    stop: (jobId, drain) => engine.stop(jobId, drain),
+    triggerSavepoint: (jobId, request) => engine.triggerSavepoint(jobId, request),
+    stop: (jobId, drain, request) => engine.stop(jobId, drain, request),
     savepoints: () => engine.savepoints.list(),
     savepoint: (savepoint) => engine.savepoints.get(savepoint),
+    labelSavepoint: async (savepoint, change) => {
+      const record = await engine.savepoints.label(savepoint, change);
+      void engine.upkeep.wake();
+      return record;
+    },
+    deleteSavepoint: (savepoint) => engine.upkeep.delete(savepoint),
+    savepointDeletion: (savepoint) => engine.upkeep.deletion(savepoint),
     savepointBytes: (savepoint) => engine.savepoints.bytes(savepoint),
     importSavepoint: (bytes) => engine.savepoints.import(bytes),
     tables: async () => [...tables().values()],

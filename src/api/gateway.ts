@@ -5,10 +5,11 @@ import type { PlainData } from "../base/plain.ts";
 import type { DataType } from "../batch/schema.ts";
 import type { StoredError } from "../coordinator/job_record.ts";
 import type { JobStatus } from "../coordinator/job_state.ts";
-import type { SavepointRecord } from "../engine/savepoint_store.ts";
+import type { SavepointChange, SavepointRecord, SavepointRequest } from "../engine/savepoint_record.ts";
+import type { SavepointDeletion } from "../engine/savepoint_upkeep.ts";
 import type { TaskCounters } from "../protocol/snapshot.ts";
 
-export type { SavepointRecord };
+export type { SavepointChange, SavepointDeletion, SavepointRecord, SavepointRequest };
 
 export interface JobGateway {
   /** Throws `spec_invalid` with every problem; `savepoint` is the id of a complete one. */
@@ -18,12 +19,17 @@ export interface JobGateway {
   /** Throws `job_unknown`. */
   job(jobId: string): Promise<JobFacts>;
   cancel(jobId: string): Promise<void>;
-  triggerSavepoint(jobId: string): Promise<SavepointRecord>;
+  /** A request with the id of one before finds that one's savepoint. */
+  triggerSavepoint(jobId: string, request: SavepointRequest): Promise<SavepointRecord>;
   /** Ends the job with a savepoint, whose record says when; `drain` lets time end first. */
-  stop(jobId: string, drain: boolean): Promise<SavepointRecord>;
+  stop(jobId: string, drain: boolean, request: SavepointRequest): Promise<SavepointRecord>;
   savepoints(): Promise<readonly SavepointRecord[]>;
   /** Throws `savepoint_unknown`. */
   savepoint(savepoint: string): Promise<SavepointRecord>;
+  labelSavepoint(savepoint: string, change: SavepointChange): Promise<SavepointRecord>;
+  /** It is gone at once; its file soon, see `savepointDeletion`. */
+  deleteSavepoint(savepoint: string): Promise<void>;
+  savepointDeletion(savepoint: string): Promise<SavepointDeletion>;
   savepointBytes(savepoint: string): Promise<Uint8Array>;
   /** Reads the whole file before it takes it in. */
   importSavepoint(bytes: Uint8Array): Promise<SavepointRecord>;

@@ -1,4 +1,4 @@
-// Savepoints over REST: taken asynchronously as Flink does it, listed, downloaded, uploaded.
+// Savepoints over REST: taken asynchronously as Flink does it, listed, named, deleted, downloaded, uploaded.
 
 import type { Context } from "hono";
 import { asMillraceError, type MillraceError, userError } from "../base/errors.ts";
@@ -7,98 +7,77 @@ import type { Answer } from "./error_answer.ts";
 import { savepointOperation } from "./flink_json.ts";
 import type { JobGateway, SavepointRecord } from "./gateway.ts";
 import { jobIdOf } from "./job_routes.ts";
-import { mediaTypeOf, readJson } from "./json_body.ts";
+import { mediaTypeOf } from "./json_body.ts";
 import type { Route } from "./route.ts";
+import { disposalBody, labelBody, stopBody, triggerBody } from "./savepoint_bodies.ts";
 
 export interface SavepointRouteDeps {
   readonly jobs: JobGateway;
   readonly savepointBytesMax: number;
 }
 
-const TRIGGER_BYTES_MAX = 16 * 1024;
-
 export function savepointRoutes({ jobs, savepointBytesMax }: SavepointRouteDeps): Route[] {
   return [
     { method: "POST", path: "/v1/jobs/:jobid/savepoints", handle: (c) => trigger(c, jobs) },
     { method: "GET", path: "/v1/jobs/:jobid/savepoints/:triggerid", handle: (c) => poll(c, jobs) },
     { method: "POST", path: "/v1/jobs/:jobid/stop", handle: (c) => stop(c, jobs) },
-    {
-      method: "GET",
-      path: "/v1/savepoints",
-      handle: async (c) => c.json({ savepoints: (await jobs.savepoints()).map(savepointJson) }),
-    },
+    { method: "GET", path: "/v1/savepoints", handle: (c) => list(c, jobs) },
     { method: "POST", path: "/v1/savepoints", handle: (c) => upload(c, jobs, savepointBytesMax) },
     {
       method: "GET",
       path: "/v1/savepoints/:savepoint",
       handle: async (c) => c.json(savepointJson(await jobs.savepoint(savepointOf(c, "savepoint")))),
     },
+    {
+      method: "PATCH",
+      path: "/v1/savepoints/:savepoint",
+      handle: async (c) =>
+        c.json(savepointJson(await jobs.labelSavepoint(savepointOf(c, "savepoint"), await labelBody(c)))),
+    },
+    { method: "DELETE", path: "/v1/savepoints/:savepoint", handle: (c) => remove(c, jobs) },
     { method: "GET", path: "/v1/savepoints/:savepoint/file", handle: (c) => download(c, jobs) },
+    { method: "POST", path: "/v1/savepoint-disposal", handle: (c) => dispose(c, jobs) },
+    { method: "GET", path: "/v1/savepoint-disposal/:triggerid", handle: (c) => disposal(c, jobs) },
   ];
 }
 
 const savepointJson = (record: SavepointRecord) => ({
   savepoint: record.savepoint,
+  kind: record.kind,
+  name: record.name,
+  notes: record.notes,
   jobid: record.jobId,
   "job-name": record.jobName,
   status: record.status,
   checkpoint: record.checkpoint,
   bytes: record.byteLength,
   "created-at": record.createdAtMs,
+  archive: record.archive,
+  "kept-in": record.keptIn,
   error: record.error,
 });
 
 const SAVEPOINT = /^[0-9a-f]{1,64}$/;
 
-function savepointOf(c: Context, parameter: string): string {
-  const savepoint = c.req.param(parameter) ?? "";
+const savepointOf = (c: Context, parameter: string): string => asSavepoint(c.req.param(parameter) ?? "");
+
+function asSavepoint(savepoint: string): string {
   if (SAVEPOINT.test(savepoint)) return savepoint;
   const shown = JSON.stringify(savepoint.slice(0, 64));
   throw userError("savepoint_unknown", `savepoint ${shown}`, `there is no savepoint ${shown}`);
 }
 
-const isBoolean = (value: unknown): boolean => typeof value === "boolean" || value === null;
-
-/** Flink's fields, with the values that this deployment can serve. */
-const COMMON_FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  formatType: (value) => value === "CANONICAL" || value === "NATIVE" || value === null,
-  triggerId: (value) => value === null,
-};
-const TRIGGER_FIELDS = {
-  ...COMMON_FIELDS,
-  "target-directory": (value: unknown) => value === null,
-  "cancel-job": isBoolean,
-};
-const STOP_FIELDS = { ...COMMON_FIELDS, targetDirectory: (value: unknown) => value === null, drain: isBoolean };
-
-async function bodyOf(
-  c: Context,
-  fields: Readonly<Record<string, (value: unknown) => boolean>>,
-): Promise<Readonly<Record<string, unknown>>> {
-  const body = (await readJson(c, TRIGGER_BYTES_MAX)) ?? {};
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw userError("body_invalid", "request body", "the body is no object; {} would be right");
-  }
-  for (const [field, value] of Object.entries(body)) {
-    if (Object.hasOwn(fields, field) && fields[field]?.(value) === true) continue;
-    const known = Object.keys(fields).join(", ");
-    const message = `${JSON.stringify(field.slice(0, 64))} is not served here with that value (known are ${known}): a savepoint is kept by the deployment and downloaded from it`;
-    throw userError("body_invalid", "request body", message);
-  }
-  return body as Readonly<Record<string, unknown>>;
-}
-
 async function trigger(c: Context, jobs: JobGateway): Promise<Answer> {
   const jobId = jobIdOf(c);
-  const body = await bodyOf(c, TRIGGER_FIELDS);
-  const record = body["cancel-job"] === true ? await jobs.stop(jobId, false) : await jobs.triggerSavepoint(jobId);
+  const { stops, request } = await triggerBody(c);
+  const record = await (stops ? jobs.stop(jobId, false, request) : jobs.triggerSavepoint(jobId, request));
   return c.json({ "request-id": record.savepoint }, 202);
 }
 
 async function stop(c: Context, jobs: JobGateway): Promise<Answer> {
   const jobId = jobIdOf(c);
-  const body = await bodyOf(c, STOP_FIELDS);
-  const record = await jobs.stop(jobId, body["drain"] === true);
+  const { drain, request } = await stopBody(c);
+  const record = await jobs.stop(jobId, drain, request);
   return c.json({ "request-id": record.savepoint }, 202);
 }
 
@@ -110,6 +89,37 @@ async function poll(c: Context, jobs: JobGateway): Promise<Answer> {
     throw userError("savepoint_unknown", `savepoint ${savepoint}`, `job ${jobId} has no savepoint ${savepoint}`);
   }
   return c.json(savepointOperation(record));
+}
+
+async function list(c: Context, jobs: JobGateway): Promise<Answer> {
+  const all = await jobs.savepoints();
+  const jobId = c.req.query("jobid");
+  const wanted = jobId === undefined ? all : all.filter((one) => one.jobId === jobId);
+  return c.json({ savepoints: wanted.map(savepointJson) });
+}
+
+async function remove(c: Context, jobs: JobGateway): Promise<Answer> {
+  await jobs.deleteSavepoint(savepointOf(c, "savepoint"));
+  return c.json({});
+}
+
+/** Flink's way to delete one. It has happened when this answers, but for the file; so the request is the savepoint. */
+async function dispose(c: Context, jobs: JobGateway): Promise<Answer> {
+  const savepoint = asSavepoint(await disposalBody(c));
+  await jobs.deleteSavepoint(savepoint);
+  return c.json({ "request-id": savepoint }, 202);
+}
+
+async function disposal(c: Context, jobs: JobGateway): Promise<Answer> {
+  const savepoint = savepointOf(c, "triggerid");
+  switch (await jobs.savepointDeletion(savepoint)) {
+    case "NOT_DELETED":
+      throw userError("savepoint_not_deleted", `savepoint ${savepoint}`, "nobody has asked for it to be deleted");
+    case "FILES_LEFT":
+      return c.json({ status: { id: "IN_PROGRESS" }, operation: null });
+    case "GONE":
+      return c.json({ status: { id: "COMPLETED" }, operation: {} });
+  }
 }
 
 async function upload(c: Context, jobs: JobGateway, bytesMax: number): Promise<Answer> {

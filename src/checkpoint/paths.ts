@@ -5,6 +5,8 @@
 //              job/<job>/latest                             { branch, checkpoint } to go on from
 //              job/<job>/claimant                           16 random bytes of the runner that claimed last
 //              savepoint/<savepoint>                        savepoint records
+//              savepoint_label/<savepoint>                  what people and the upkeep say of it
+//              savepoint_leftover/<savepoint>               its file is to be deleted where that says
 //              import/<job>                                 state is being copied in for a job that is not recorded yet
 //   counters   job/<job>/generation                         fences every effect of older incarnations
 //   blobs      job/<job>/part/<branch>/<generation>-<checkpoint>-<digest>
@@ -18,6 +20,8 @@ const padded = (value: number): string => String(value).padStart(PAD, "0");
 export const JOBS_PREFIX = "jobs/";
 const JOB_PREFIX = "job/";
 export const SAVEPOINT_PREFIX = "savepoint/";
+export const SAVEPOINT_LABEL_PREFIX = "savepoint_label/";
+export const SAVEPOINT_LEFTOVER_PREFIX = "savepoint_leftover/";
 export const IMPORT_PREFIX = "import/";
 
 export const jobKey = (job: JobId): string => `${JOBS_PREFIX}${job}`;
@@ -30,6 +34,8 @@ export const manifestKey = (job: JobId, branch: BranchId, checkpoint: Checkpoint
 export const partPrefix = (job: JobId): string => `${JOB_PREFIX}${job}/part/`;
 export const importKey = (job: JobId): string => `${IMPORT_PREFIX}${job}`;
 export const savepointKey = (savepoint: string): string => `${SAVEPOINT_PREFIX}${savepoint}`;
+export const savepointLabelKey = (savepoint: string): string => `${SAVEPOINT_LABEL_PREFIX}${savepoint}`;
+export const savepointLeftoverKey = (savepoint: string): string => `${SAVEPOINT_LEFTOVER_PREFIX}${savepoint}`;
 
 /** Content-addressed within the incarnation and checkpoint that wrote it: a name is never reused for other bytes. */
 export const partName = (

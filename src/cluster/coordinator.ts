@@ -10,6 +10,7 @@ import { LeaseKeeper } from "../coordinator/lease_keeper.ts";
 import type { LossReason } from "../coordinator/lease.ts";
 import type { ConnectorFactory } from "../engine/connector_factory.ts";
 import { Engine } from "../engine/engine.ts";
+import type { SavepointPolicy } from "../engine/savepoint_upkeep.ts";
 import type { ProcessFunctions } from "../job/define_process.ts";
 import type { Link, LinkListener, Network } from "../platform/network.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -35,6 +36,7 @@ export interface CoordinatorOptions {
   /** Where this process serves REST; empty where it does not. */
   readonly rest: string;
   readonly functions: ProcessFunctions;
+  readonly savepoints?: SavepointPolicy;
   readonly embedded?: boolean;
   /** Jobs follow the slots that there are, once these have stood for so long; undefined: they do not. */
   readonly rescaleAfterMs?: number;
@@ -111,7 +113,7 @@ export class Coordinator {
   }
 
   #lead(epoch: number): void {
-    const { platform, times, task, functions, embedded } = this.#options;
+    const { platform, times, task, functions, embedded, savepoints = {} } = this.#options;
     const { connectors, targets } = this.#options.openGround();
     const { clock, timers, log } = platform;
     const onFenced = (): void => log.write("warning", "a change was refused: the lease is lost", { epoch });
@@ -119,7 +121,15 @@ export class Coordinator {
     const tasks = new RemoteTasks({ epoch, clock, timers, log, times, task, targets });
     const engine = new Engine(
       { ...platform, metadata },
-      { connectors, functions, task, tasks, everywhere: true, ...(embedded === undefined ? {} : { embedded }) },
+      {
+        connectors,
+        functions,
+        task,
+        tasks,
+        savepoints,
+        everywhere: true,
+        ...(embedded === undefined ? {} : { embedded }),
+      },
     );
     const workers = (): readonly ConnectedWorker[] => (this.leading === undefined ? [] : tasks.workers);
     const { beatMs } = times;

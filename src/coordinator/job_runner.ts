@@ -133,6 +133,11 @@ export class JobRunner {
     if (state.status !== before || effects.length > 0) this.#hooks.onChange(this);
   }
 
+  /** Resolves when the newest status is recorded, or will not be by this process. */
+  get recorded(): Promise<void> {
+    return this.#recorded;
+  }
+
   #announce(before: string): void {
     const { status, jobId, generation, error } = this.#state;
     const level = status === "FAILING" || status === "FAILED" ? "error" : "info";

@@ -8,7 +8,7 @@ import type { PlainData } from "../base/plain.ts";
 import type { CheckpointHistory } from "../coordinator/checkpoint_history.ts";
 import { type BrokenJob, brokenRecord, type JobRecord, listJobRecords } from "../coordinator/job_record.ts";
 import { JobRunner } from "../coordinator/job_runner.ts";
-import { isTerminal, type JobStatus } from "../coordinator/job_state.ts";
+import { isTerminal, type JobEvent, type JobStatus } from "../coordinator/job_state.ts";
 import { collectEndedJob, createJob, type GuardedPut, JobStore } from "../coordinator/job_store.ts";
 import { layoutOf } from "../coordinator/layout.ts";
 import type { JobPlan } from "../graph/plan.ts";
@@ -22,7 +22,9 @@ import { addCounters, type TaskCounters, zeroCounters } from "../protocol/snapsh
 import { defaultTaskOptions, type TaskOptions } from "../task/task.ts";
 import { checkConnectors, type ConnectorFactory, enumerateSplits } from "./connector_factory.ts";
 import { type JobProgress, jobProgress, type SeenTask } from "./job_progress.ts";
-import { type SavepointRecord, SavepointStore } from "./savepoint_store.ts";
+import type { SavepointKind, SavepointRecord, SavepointRequest } from "./savepoint_record.ts";
+import { SavepointStore } from "./savepoint_store.ts";
+import { type SavepointPolicy, SavepointUpkeep } from "./savepoint_upkeep.ts";
 import { Suspension } from "./suspension.ts";
 import { checkFits, collectOrphanedImports, importState } from "./start_from_savepoint.ts";
 import { type HostedTask, InlineTasks, type TaskHost } from "./task_host.ts";
@@ -38,6 +40,7 @@ export interface EngineOptions {
   readonly everywhere?: boolean;
   /** Sources in memory are allowed: the program that embeds Millrace is the only one to submit jobs. */
   readonly embedded?: boolean;
+  readonly savepoints?: SavepointPolicy;
   readonly onChange?: (view: JobView) => void;
 }
 
@@ -75,6 +78,7 @@ interface LiveJob {
 export class Engine {
   readonly platform: Platform;
   readonly savepoints: SavepointStore;
+  readonly upkeep: SavepointUpkeep;
   readonly #options: EngineOptions;
   readonly #taskOptions: TaskOptions;
   readonly #functions: ProcessFunctions;
@@ -89,7 +93,9 @@ export class Engine {
     this.#taskOptions = { ...defaultTaskOptions, ...options.task };
     this.#functions = options.functions ?? new ProcessFunctions();
     this.#inline = new InlineTasks(platform, options.connectors, this.#taskOptions, this.#functions);
-    this.savepoints = new SavepointStore(platform, this.#taskOptions.memoryBudgetBytes);
+    const policy = options.savepoints ?? {};
+    this.savepoints = new SavepointStore(platform, this.#taskOptions.memoryBudgetBytes, policy.archive);
+    this.upkeep = new SavepointUpkeep(platform, this.savepoints, policy);
   }
 
   /** Picks up every job that the stores know: call once, before anything is submitted. */
@@ -127,6 +133,7 @@ export class Engine {
       this.savepoints.failInterrupted((jobId) => !open.has(jobId)),
     );
     await attempt("", collectOrphanedImports(this.platform));
+    void this.upkeep.wake();
   }
 
   /** A job that cannot be taken up is shown with the reason, and keeps no other waiting. */
@@ -208,11 +215,8 @@ export class Engine {
   }
 
   /** Asks for a savepoint; its record says when it is complete. */
-  async triggerSavepoint(jobId: string): Promise<SavepointRecord> {
-    const live = this.#running(jobId);
-    const record = await this.savepoints.begin(jobId, live.runner.store.record.name);
-    live.runner.dispatch({ kind: "savepoint", savepoint: record.savepoint });
-    return record;
+  async triggerSavepoint(jobId: string, request: SavepointRequest = {}): Promise<SavepointRecord> {
+    return await this.#ask(jobId, "savepoint", request, (savepoint) => ({ kind: "savepoint", savepoint }));
   }
 
   /**
@@ -220,10 +224,23 @@ export class Engine {
    * the record says why.
    * @param drain lets time end first, so that all windows and timers fire: for a job that will not go on.
    */
-  async stop(jobId: string, drain: boolean): Promise<SavepointRecord> {
-    const live = this.#running(jobId);
-    const record = await this.savepoints.begin(jobId, live.runner.store.record.name);
-    live.runner.dispatch({ kind: "stop", savepoint: record.savepoint, drain });
+  async stop(jobId: string, drain: boolean, request: SavepointRequest = {}): Promise<SavepointRecord> {
+    return await this.#ask(jobId, "stop", request, (savepoint) => ({ kind: "stop", savepoint, drain }));
+  }
+
+  /** The same request again, also of a job that has ended meanwhile, finds its savepoint. */
+  async #ask(
+    jobId: string,
+    kind: SavepointKind,
+    request: SavepointRequest,
+    event: (savepoint: string) => JobEvent,
+  ): Promise<SavepointRecord> {
+    const known = await this.savepoints.asked({ jobId, kind }, request.id);
+    if (known !== undefined) return known;
+    const { runner } = this.#running(jobId);
+    const of = { jobId, jobName: runner.store.record.name, kind };
+    const { record, isNew } = await this.savepoints.begin(of, request);
+    if (isNew) runner.dispatch(event(record.savepoint));
     return record;
   }
 
@@ -237,7 +254,8 @@ export class Engine {
     const suspension = new Suspension();
     live.suspension = suspension;
     try {
-      const { savepoint } = await this.savepoints.begin(jobId, live.runner.store.record.name);
+      const of = { jobId, jobName: live.runner.store.record.name, kind: "suspend" } as const;
+      const { savepoint } = (await this.savepoints.begin(of)).record;
       suspension.savepoint = savepoint;
       live.runner.dispatch({ kind: "stop", savepoint, drain: false, resumes: true });
       await suspension.settled;
@@ -298,6 +316,7 @@ export class Engine {
     this.#closed = true;
     for (const { suspension } of this.#live.values()) suspension?.fail(closing());
     await Promise.all([...this.#live.values()].map((job) => job.runner.halt()));
+    await this.upkeep.close();
   }
 
   #plan(spec: JobSpec): JobPlan {
@@ -324,7 +343,10 @@ export class Engine {
           enumerate: () => enumerateSplits(this.#options.connectors, plan),
           deploy: (deployment, outbox) => this.#deploy(live, spec, deployment, outbox),
           writeSavepoint: (savepoint, store, checkpoint) => this.#write(live, savepoint, store, checkpoint),
-          completeSavepoint: (savepoint, complete) => this.savepoints.complete(savepoint, complete),
+          completeSavepoint: async (savepoint, complete) => {
+            await this.savepoints.complete(savepoint, complete);
+            void this.upkeep.wake();
+          },
           refuseSavepoint: async (savepoint, error) => {
             if (live.suspension?.savepoint === savepoint) live.suspension.fail(error);
             await this.savepoints.fail(savepoint, error);
@@ -377,6 +399,7 @@ export class Engine {
     if (resumable || status === "FINISHED") live.suspension?.reached();
     else if (isTerminal(status)) live.suspension?.fail(endedOtherwise(view));
     if (!isTerminal(status) || resumable) return;
+    void live.runner.recorded.then(() => this.upkeep.wake());
     for (const resolve of live.waiting.splice(0)) resolve(view);
   }
 

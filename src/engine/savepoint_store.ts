@@ -5,10 +5,9 @@
 // - A record leaves IN_PROGRESS once, by a write that demands it as it was read: it is completed or refused, never both.
 // - An imported file is checked to the last row before a job is made from it.
 
-import { decodeCbor, encodeCbor } from "../base/cbor.ts";
-import { asMillraceError, corruptionError, externalError, type MillraceError, userError } from "../base/errors.ts";
+import { asMillraceError, externalError, type MillraceError, userError } from "../base/errors.ts";
 import { type Bytes, hexOf } from "../base/bytes.ts";
-import { SAVEPOINT_PREFIX, savepointKey } from "../checkpoint/paths.ts";
+import { SAVEPOINT_LABEL_PREFIX, SAVEPOINT_PREFIX, savepointKey, savepointLabelKey } from "../checkpoint/paths.ts";
 import { readSavepoint, savepointSteps } from "../checkpoint/savepoint_file.ts";
 import type { Savepoint, SavepointState } from "../checkpoint/savepoint.ts";
 import type { Manifest } from "../checkpoint/manifest.ts";
@@ -16,56 +15,142 @@ import { sumCounters, wholeSources, wholeState } from "../coordinator/distributi
 import { type GuardedPut, isDone } from "../coordinator/job_store.ts";
 import type { JobPlan } from "../graph/plan.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { Guard } from "../platform/ports.ts";
+import type { BlobStore, Guard, StoreOp } from "../platform/ports.ts";
 import { mergeParts, stateSchemaOf } from "../task/restore.ts";
+import {
+  brokenSavepoint,
+  decodeLabel,
+  decodeSavepoint,
+  encodeSavepoint,
+  labelled,
+  noArchive,
+  noLabel,
+  type SavepointChange,
+  type SavepointKind,
+  type SavepointLabel,
+  type SavepointRecord,
+  type SavepointRequest,
+  type StoredSavepoint,
+  takenSavepoint,
+  unknownSavepoint,
+} from "./savepoint_record.ts";
 
-export interface SavepointRecord {
-  readonly format: 1;
-  readonly savepoint: string;
+/** What a savepoint is asked of, and for what. */
+export interface SavepointOf {
   readonly jobId: string;
   readonly jobName: string;
-  readonly status: "IN_PROGRESS" | "COMPLETED" | "FAILED";
-  readonly checkpoint: number;
-  readonly byteLength: number;
-  readonly createdAtMs: number;
-  readonly error: { readonly code: string; readonly message: string; readonly where: string } | null;
+  readonly kind: SavepointKind;
+}
+
+export interface Begun {
+  readonly record: SavepointRecord;
+  /** Whoever is told so has to have it written. */
+  readonly isNew: boolean;
 }
 
 export class SavepointStore {
   readonly #platform: Platform;
   readonly #memoryBudgetBytes: number;
+  readonly #archive: BlobStore | undefined;
   /** Begun by this object: nobody has interrupted them. */
   readonly #begun = new Set<string>();
+  readonly #beginning = new Map<string, Promise<Begun>>();
 
-  constructor(platform: Platform, memoryBudgetBytes: number) {
+  /** @param archive where files may be moved to. */
+  constructor(platform: Platform, memoryBudgetBytes: number, archive?: BlobStore) {
     this.#platform = platform;
     this.#memoryBudgetBytes = memoryBudgetBytes;
+    this.#archive = archive;
   }
 
-  /** Records that a savepoint was asked for, and gives it its id. */
-  async begin(jobId: string, jobName: string): Promise<SavepointRecord> {
-    const savepoint = hexOf(this.#platform.entropy.bytes(16));
-    const createdAtMs = this.#platform.clock.nowMs();
-    const head = { format: 1, savepoint, jobId, jobName, createdAtMs, error: null } as const;
-    const record: SavepointRecord = { ...head, status: "IN_PROGRESS", checkpoint: 0, byteLength: 0 };
+  /**
+   * The record of a request that was taken before, under the id that it chose; undefined where there is none, or where
+   * nobody writes it: the answer to its beginning was lost.
+   */
+  async asked(of: Pick<SavepointOf, "jobId" | "kind">, id: string | undefined): Promise<SavepointRecord | undefined> {
+    if (id === undefined || (await this.#platform.metadata.get(savepointKey(id))) === undefined) return undefined;
+    const record = sameRequest(of, await this.get(id));
+    return record.status === "IN_PROGRESS" && !this.#begun.has(id) ? undefined : record;
+  }
+
+  /**
+   * Records that a savepoint was asked for, and gives it its id. The same request again finds its record; `isNew` is
+   * for one caller, who has it written.
+   */
+  async begin(of: SavepointOf, request: SavepointRequest = {}): Promise<Begun> {
+    if (request.archive === true && this.#archive === undefined) throw noArchive(`job ${of.jobId}`);
+    const savepoint = request.id ?? hexOf(this.#platform.entropy.bytes(16));
+    const before = this.#beginning.get(savepoint);
+    if (before !== undefined) return { record: sameRequest(of, (await before).record), isNew: false };
+    const beginning = this.#begin(of, savepoint, request).finally(() => this.#beginning.delete(savepoint));
+    this.#beginning.set(savepoint, beginning);
+    return await beginning;
+  }
+
+  async #begin(of: SavepointOf, savepoint: string, request: SavepointRequest): Promise<Begun> {
+    const { metadata, clock } = this.#platform;
+    const key = savepointKey(savepoint);
+    const { id: _id, ...said } = request;
+    const label = { ...noLabel, ...said };
+    const head = { format: 1, savepoint, ...of, createdAtMs: clock.nowMs(), error: null } as const;
+    const record: StoredSavepoint = { ...head, status: "IN_PROGRESS", checkpoint: 0, byteLength: 0 };
     this.#begun.add(savepoint);
-    const op = { kind: "put", key: savepointKey(savepoint), value: encodeCbor(record) } as const;
-    await this.#platform.metadata.commit([], [op]);
-    return record;
+    try {
+      const outcome = await metadata.commit(
+        [{ kind: "absent", key }],
+        [{ kind: "put", key, value: encodeSavepoint(record) }, labelled(savepoint, label)],
+      );
+      if (outcome.kind === "committed") return { record: { ...record, ...label }, isNew: true };
+      // Begun before, by a call whose answer was lost.
+      const found = sameRequest(of, await this.get(savepoint));
+      return { record: found, isNew: found.status === "IN_PROGRESS" };
+    } catch (thrown) {
+      this.#begun.delete(savepoint); // nobody writes it, unless it is asked for again
+      throw thrown;
+    }
+  }
+
+  /** Changes what is said of it. */
+  async label(savepoint: string, change: SavepointChange): Promise<SavepointRecord> {
+    if (change.archive === true && this.#archive === undefined) throw noArchive(`savepoint ${savepoint}`);
+    const before = await this.change(savepoint, (found) => [labelled(savepoint, { ...found, ...change })]);
+    return { ...before, ...change };
+  }
+
+  /** One commit that holds what `ops` makes of the savepoint as it is then; answers with how it was before. */
+  async change(savepoint: string, ops: (found: SavepointRecord) => readonly StoreOp[]): Promise<SavepointRecord> {
+    const labelKey = savepointLabelKey(savepoint);
+    for (;;) {
+      const { record, bytes } = await this.#read(savepoint);
+      const label = await this.#platform.metadata.get(labelKey);
+      const found = { ...record, ...decodeLabel(label, labelKey) };
+      const asFound: readonly Guard[] = [
+        { kind: "equals", key: savepointKey(savepoint), value: bytes },
+        label === undefined ? { kind: "absent", key: labelKey } : { kind: "equals", key: labelKey, value: label },
+      ];
+      if ((await this.#platform.metadata.commit(asFound, ops(found))).kind === "committed") return found;
+    }
   }
 
   async get(savepoint: string): Promise<SavepointRecord> {
-    return (await this.#read(savepoint)).record;
+    const { record } = await this.#read(savepoint);
+    const key = savepointLabelKey(savepoint);
+    return { ...record, ...decodeLabel(await this.#platform.metadata.get(key), key) };
   }
 
   /** A record that cannot be read is listed as failed, and left alone: it must not hide the others. */
   async list(): Promise<readonly SavepointRecord[]> {
     const entries = await this.#platform.metadata.list(SAVEPOINT_PREFIX);
+    const labels = new Map(
+      (await this.#platform.metadata.list(SAVEPOINT_LABEL_PREFIX)).map((one) => [one.key, one.value]),
+    );
     return entries.map(({ key, value }) => {
+      const savepoint = key.slice(SAVEPOINT_PREFIX.length);
+      const labelKey = savepointLabelKey(savepoint);
       try {
-        return decodeSavepointRecord(value, key);
+        return { ...decodeSavepoint(value, key), ...decodeLabel(labels.get(labelKey), labelKey) };
       } catch (thrown) {
-        return brokenRecord(key.slice(SAVEPOINT_PREFIX.length), asMillraceError(thrown, key));
+        return brokenSavepoint(savepoint, asMillraceError(thrown, key));
       }
     });
   }
@@ -80,7 +165,7 @@ export class SavepointStore {
     const { record, bytes } = await this.#read(savepoint);
     if (record.status === "COMPLETED") return;
     if (record.status === "IN_PROGRESS") {
-      const failed: SavepointRecord = { ...record, status: "FAILED", error: { code, message, where } };
+      const failed: StoredSavepoint = { ...record, status: "FAILED", error: { code, message, where } };
       const put = changeOf(savepoint, bytes, failed);
       const outcome = await metadata.commit([...fence, put.guard], [put.op]);
       if (outcome.kind === "refused" && outcome.guard < fence.length) return;
@@ -135,12 +220,12 @@ export class SavepointStore {
   /** Takes an uploaded file in under an id of its own, after reading all of it. */
   async import(bytes: Uint8Array): Promise<SavepointRecord> {
     const { header } = readSavepoint(bytes, this.#platform.digest, "uploaded savepoint");
-    const record = await this.begin(header.jobId, header.jobName);
+    const { record } = await this.begin({ jobId: header.jobId, jobName: header.jobName, kind: "upload" });
     const { savepoint } = record;
     await this.#platform.blobs.put(savepointKey(savepoint), bytes);
     const { checkpoint } = header;
     const done = { ...record, status: "COMPLETED", checkpoint, byteLength: bytes.byteLength } as const;
-    await this.complete(savepoint, changeOf(savepoint, encodeCbor(record), done));
+    await this.complete(savepoint, changeOf(savepoint, encodeSavepoint(record), done));
     return done;
   }
 
@@ -151,11 +236,17 @@ export class SavepointStore {
       const message = `savepoint ${savepoint} is ${record.status}${record.error === null ? "" : `: ${record.error.message}`}`;
       throw userError("savepoint_not_complete", `savepoint ${savepoint}`, message);
     }
-    const bytes = await this.#platform.blobs.get(savepointKey(savepoint));
+    const bytes = await this.#kept(record.keptIn, savepoint).get(savepointKey(savepoint));
     if (bytes === undefined) {
       throw userError("savepoint_unknown", `savepoint ${savepoint}`, "the file of this savepoint is gone");
     }
     return bytes;
+  }
+
+  #kept(where: SavepointLabel["keptIn"], savepoint: string): BlobStore {
+    const blobs = where === "store" ? this.#platform.blobs : this.#archive;
+    if (blobs !== undefined) return blobs;
+    throw noArchive(`savepoint ${savepoint}`);
   }
 
   async load(savepoint: string): Promise<Savepoint> {
@@ -181,19 +272,22 @@ export class SavepointStore {
     return isOpen;
   }
 
-  async #read(savepoint: string): Promise<{ readonly record: SavepointRecord; readonly bytes: Bytes }> {
+  async #read(savepoint: string): Promise<{ readonly record: StoredSavepoint; readonly bytes: Bytes }> {
     const key = savepointKey(savepoint);
     const bytes = await this.#platform.metadata.get(key);
-    if (bytes === undefined) {
-      throw userError("savepoint_unknown", `savepoint ${savepoint}`, `there is no savepoint "${savepoint}"`);
-    }
-    return { record: decodeSavepointRecord(bytes, key), bytes };
+    if (bytes === undefined) throw unknownSavepoint(savepoint);
+    return { record: decodeSavepoint(bytes, key), bytes };
   }
 }
 
-const changeOf = (savepoint: string, before: Bytes, after: SavepointRecord): GuardedPut => ({
+function sameRequest(of: Pick<SavepointOf, "jobId" | "kind">, record: SavepointRecord): SavepointRecord {
+  if (record.jobId !== of.jobId || record.kind !== of.kind) throw takenSavepoint(record.savepoint);
+  return record;
+}
+
+const changeOf = (savepoint: string, before: Bytes, after: StoredSavepoint): GuardedPut => ({
   guard: { kind: "equals", key: savepointKey(savepoint), value: before },
-  op: { kind: "put", key: savepointKey(savepoint), value: encodeCbor(after) },
+  op: { kind: "put", key: savepointKey(savepoint), value: encodeSavepoint(after) },
 });
 
 const interrupted = (savepoint: string): MillraceError =>
@@ -203,29 +297,7 @@ const interrupted = (savepoint: string): MillraceError =>
     "the server stopped before the savepoint was complete; take another",
   );
 
-const decidedAlready = ({ savepoint, status, error }: SavepointRecord): MillraceError => {
+const decidedAlready = ({ savepoint, status, error }: StoredSavepoint): MillraceError => {
   const message = `the savepoint is ${status} already${error === null ? "" : `: ${error.message}`}`;
   return externalError("savepoint_decided", `savepoint ${savepoint}`, message);
 };
-
-function decodeSavepointRecord(bytes: Uint8Array, where: string): SavepointRecord {
-  const found = decodeCbor(bytes, where) as Partial<SavepointRecord> | null;
-  const { format, savepoint, status } = found ?? {};
-  if (format !== 1 || typeof savepoint !== "string" || typeof status !== "string") {
-    const message = "the stored savepoint record is not readable by this version of Millrace";
-    throw corruptionError("savepoint_record_corrupt", where, message);
-  }
-  return found as SavepointRecord;
-}
-
-const brokenRecord = (savepoint: string, { code, message, where }: MillraceError): SavepointRecord => ({
-  format: 1,
-  savepoint,
-  jobId: "",
-  jobName: "",
-  status: "FAILED",
-  checkpoint: 0,
-  byteLength: 0,
-  createdAtMs: 0,
-  error: { code, message, where },
-});

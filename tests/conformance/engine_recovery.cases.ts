@@ -200,7 +200,8 @@ export const cases: readonly Case[] = [
     await eventually(platform, "its end", async () => {
       return engine.job(over.record.jobId).record.status === "CANCELED" || undefined;
     });
-    const { savepoint } = await engine.savepoints.begin(over.record.jobId, "endless");
+    const of = { jobId: over.record.jobId, jobName: "endless", kind: "savepoint" } as const;
+    const { savepoint } = (await engine.savepoints.begin(of)).record;
     await engine.close();
     const epoch = { kind: "put_counter", key: leaseEpochKey(LEADER_LEASE), value: 2 } as const;
     await metadata.commit([], [epoch]);

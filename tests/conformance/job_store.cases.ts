@@ -2,7 +2,6 @@
 
 import { encodeCbor } from "../../src/base/cbor.ts";
 import { asBranchId, asCheckpointId, asGeneration, asJobId, asOperatorUid } from "../../src/base/ids.ts";
-import { MANIFEST_FORMAT } from "../../src/checkpoint/manifest.ts";
 import { manifestPrefix, partPrefix } from "../../src/checkpoint/paths.ts";
 import { describePart } from "../../src/checkpoint/parts.ts";
 import { IMPORT_PREFIX, jobKey, savepointKey } from "../../src/checkpoint/paths.ts";
@@ -16,15 +15,16 @@ import {
   JobStore,
 } from "../../src/coordinator/job_store.ts";
 import { initialJobState } from "../../src/coordinator/step.ts";
+import type { SavepointRecord } from "../../src/engine/savepoint_record.ts";
 import { SavepointStore } from "../../src/engine/savepoint_store.ts";
 import { collectOrphanedImports, importState } from "../../src/engine/start_from_savepoint.ts";
-import type { JobPlan } from "../../src/graph/plan.ts";
 import { externalError } from "../../src/base/errors.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { type PartRef, type TaskSnapshot, zeroCounters } from "../../src/protocol/snapshot.ts";
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
 import { config, single } from "../support/coordinator_fixture.ts";
+import { emptyManifest, noPlan } from "../support/empty_job.ts";
 
 const jobId = asJobId("0123456789abcdef0123456789abcdef");
 const branch = asBranchId("00000000000000aa");
@@ -42,6 +42,10 @@ const recordOf = (status: JobRecord["status"]): JobRecord => ({
   error: null,
   startedFrom: null,
 });
+
+/** The record of a savepoint that is asked for now. */
+const begun = async (savepoints: SavepointStore, job: string = jobId): Promise<SavepointRecord> =>
+  (await savepoints.begin({ jobId: job, jobName: "job", kind: "savepoint" })).record;
 
 const stateOf = (more: Partial<JobState>): JobState => ({ ...initialJobState(jobId, branch, single, config), ...more });
 
@@ -97,16 +101,6 @@ const emptySavepoint = {
   sources: [],
   states: [],
 };
-const emptyManifest = {
-  format: MANIFEST_FORMAT,
-  checkpoint: asCheckpointId(3),
-  generation: asGeneration(1),
-  takenAtMs: 77,
-  parent: null,
-  ended: false,
-  tasks: [{ ...taskWith(), states: [] }],
-} as const;
-const noPlan = { name: "n", maxParallelism: 8, nodes: [], chains: [], edges: [] } satisfies JobPlan;
 const imports = { jobId, branch, plan: noPlan, savepoint: emptySavepoint, enumerate: async () => [] };
 
 /** The same platform so much later. */
@@ -226,7 +220,7 @@ export const cases: readonly Case[] = [
     const platform = await context.freshPlatform();
     await createJob(platform, recordOf("RUNNING"));
     const savepoints = new SavepointStore(platform, 1 << 20);
-    const good = await savepoints.begin(jobId, "job");
+    const good = await begun(savepoints);
     const put = (key: string, value: Uint8Array) => platform.metadata.commit([], [{ kind: "put", key, value }]);
     await put(jobKey(asJobId("aa")), new Uint8Array([1, 2, 3]));
     await put(jobKey(asJobId("bb")), encodeCbor({ ...recordOf("RUNNING"), format: 9 }));
@@ -254,9 +248,9 @@ export const cases: readonly Case[] = [
   test("only what a predecessor has begun for a job that nobody else runs is called interrupted", async (context) => {
     const platform = await context.freshPlatform();
     const before = new SavepointStore(platform, 1 << 20);
-    const [left, others, kept] = await Promise.all(["left", "others", "left"].map((job) => before.begin(job, "a")));
+    const [left, others, kept] = await Promise.all(["left", "others", "left"].map((job) => begun(before, job)));
     const savepoints = new SavepointStore(platform, 1 << 20);
-    const own = await savepoints.begin("left", "b");
+    const own = await begun(savepoints, "left");
     const isLeft = (job: string): boolean => job === "left";
     equal(await savepoints.failInterrupted(isLeft, [], kept?.savepoint), true, "it is still waited for");
     const statuses = [left, others, kept, own].map(async (one) => (await savepoints.get(one?.savepoint ?? "")).status);
@@ -266,7 +260,7 @@ export const cases: readonly Case[] = [
   test("who has been overtaken refuses no savepoint of the job", async (context) => {
     const platform = await context.freshPlatform();
     const { store, generation } = await withCheckpoints(platform);
-    const { savepoint } = await new SavepointStore(platform, 1 << 20).begin(jobId, "job");
+    const { savepoint } = await begun(new SavepointStore(platform, 1 << 20));
     await new JobStore(platform, recordOf("RUNNING")).claim(stateOf({}));
     const late = new SavepointStore(platform, 1 << 20);
     await late.failInterrupted(() => true, [store.fence(generation)]);
@@ -278,14 +272,14 @@ export const cases: readonly Case[] = [
     const platform = await context.freshPlatform();
     const savepoints = new SavepointStore(platform, 1 << 20);
     const manifest = { ...emptyManifest, jobId, branch };
-    const { savepoint: first } = await savepoints.begin(jobId, "job");
+    const { savepoint: first } = await begun(savepoints);
     const complete = await savepoints.write(first, noPlan, manifest);
     await savepoints.complete(first, complete);
     await savepoints.complete(first, complete);
     await savepoints.fail(first, externalError("x", "", "x"));
     equal((await savepoints.get(first)).status, "COMPLETED");
     ok((await savepoints.bytes(first)).byteLength > 0, "the file stays");
-    const { savepoint: second } = await savepoints.begin(jobId, "job");
+    const { savepoint: second } = await begun(savepoints);
     const late = await savepoints.write(second, noPlan, manifest);
     await savepoints.fail(second, externalError("x", "", "refused in time"));
     const error = await rejects(() => savepoints.complete(second, late), "savepoint_decided");
@@ -296,7 +290,7 @@ export const cases: readonly Case[] = [
   test("the same checkpoint gives the same savepoint file, whenever and by whomever it is written", async (context) => {
     const platform = await context.freshPlatform();
     const manifest = { ...emptyManifest, jobId, branch };
-    const { savepoint } = await new SavepointStore(platform, 1 << 20).begin(jobId, "job");
+    const { savepoint } = await begun(new SavepointStore(platform, 1 << 20));
     const once = await new SavepointStore(platform, 1 << 20).write(savepoint, noPlan, manifest);
     const again = await new SavepointStore(later(platform, DAY_MS), 1 << 20).write(savepoint, noPlan, manifest);
     equal(again, once);
@@ -310,7 +304,7 @@ export const cases: readonly Case[] = [
       (await savepoints.get(savepoint)).status,
     ];
     const written = async (): Promise<readonly [string, GuardedPut]> => {
-      const { savepoint } = await savepoints.begin(jobId, "job");
+      const { savepoint } = await begun(savepoints);
       return [savepoint, await savepoints.write(savepoint, noPlan, { ...emptyManifest, jobId, branch })];
     };
     const finished = stateOf({ status: "FINISHED", generation });
@@ -328,7 +322,7 @@ export const cases: readonly Case[] = [
   test("a savepoint that fails leaves no file behind, and one that is complete cannot fail any more", async (context) => {
     const platform = await context.freshPlatform();
     const savepoints = new SavepointStore(platform, 1 << 20);
-    const { savepoint } = await savepoints.begin(jobId, "job");
+    const { savepoint } = await begun(savepoints);
     await platform.blobs.put(savepointKey(savepoint), new Uint8Array([1]));
     await savepoints.fail(savepoint, externalError("x", "", "x"));
     equal(await platform.blobs.get(savepointKey(savepoint)), undefined);

@@ -10,7 +10,7 @@ import { logSink } from "../../src/connectors/log_sink.ts";
 import { logSource } from "../../src/connectors/log_source.ts";
 import { tableSink } from "../../src/connectors/table_sink.ts";
 import type { ConnectorFactory } from "../../src/engine/connector_factory.ts";
-import { Engine } from "../../src/engine/engine.ts";
+import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
 import { SqlLogDirectory } from "../../src/log/log_directory.ts";
 import { logStoreOf } from "../../src/log/log_store.ts";
 import type { Platform } from "../../src/platform/platform.ts";
@@ -39,11 +39,15 @@ export interface Reply {
   readonly json: any;
 }
 
-export async function openApi(context: TestContext, more: Partial<ApiDeps> = {}): Promise<Api> {
+export async function openApi(
+  context: TestContext,
+  more: Partial<ApiDeps> = {},
+  options: Partial<EngineOptions> = {},
+): Promise<Api> {
   const platform = await context.freshPlatform();
   const { clock, timers, entropy, digest, log } = platform;
   const logs = new SqlLogDirectory({ database: platform.tables, clock, timers, yield: platform.yield, entropy });
-  const engine = new Engine(platform, { connectors: connectorsOn(platform, logs) });
+  const engine = new Engine(platform, { connectors: connectorsOn(platform, logs), ...options });
   await engine.recover();
   const access = { digest, token: TOKEN, tokenHint: "the test knows it" };
   const jobs = engineGateway(engine);

@@ -7,6 +7,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { BATCH_ROWS_MAX } from "../../../src/base/limits.ts";
 import type { ClusterTimes } from "../../../src/cluster/times.ts";
 import type { LogLevel } from "../../../src/platform/ports.ts";
+import type { BlobsLocation } from "../blobs/open_blobs.ts";
 import type { DeploymentOptions } from "../deployment.ts";
 
 export interface StoreOptions {
@@ -24,7 +25,15 @@ export interface StoreOptions {
   readonly json?: boolean;
 }
 
-export interface ListenOptions extends StoreOptions {
+/** Who leads jobs keeps their savepoints. */
+export interface SavepointOptions {
+  readonly archive?: string;
+  readonly archiveKey?: string;
+  readonly archiveSecret?: string;
+  readonly savepointsRetained?: number;
+}
+
+export interface ListenOptions extends StoreOptions, SavepointOptions {
   readonly host: string;
   readonly port: number;
   readonly allowHost: readonly string[];
@@ -77,8 +86,19 @@ export const withStore = (command: Command): Command =>
     .option("--log-terminal", "write the log to the error stream instead of <directory>/millrace.log")
     .option("--json", "write events as lines of JSON");
 
+const withSavepoints = (command: Command): Command =>
+  command
+    .option("--archive <url>", "where savepoints may be moved to: file:///directory or s3://bucket/prefix?endpoint=…")
+    .option("--archive-key <reference>", "where the id of that bucket's key is (default: env:AWS_ACCESS_KEY_ID)")
+    .option("--archive-secret <reference>", "where its secret is (default: env:AWS_SECRET_ACCESS_KEY)")
+    .option(
+      "--savepoints-retained <count>",
+      "how many of a job's savepoints stay that have no name (default: all)",
+      wholeNumber(1, 999_999),
+    );
+
 export const withListen = (command: Command): Command =>
-  withStore(command)
+  withSavepoints(withStore(command))
     .option("--host <address>", "the address to listen on", "127.0.0.1")
     .option("--port <number>", "the port to listen on, 0 for any", wholeNumber(0, 65_535), 8081)
     .option(
@@ -222,7 +242,10 @@ export const withUp = (command: Command): Command =>
     .option("--coordinators <count>", "coordinators; more than one need a shared store", wholeNumber(1, 16), 1);
 
 /** @param more what the command itself decides. */
-export const deploymentOptions = (options: StoreOptions, more: Partial<DeploymentOptions> = {}): DeploymentOptions => ({
+export const deploymentOptions = (
+  options: StoreOptions & SavepointOptions,
+  more: Partial<DeploymentOptions> = {},
+): DeploymentOptions => ({
   directory: options.directory,
   fileRoots: options.root.length === 0 ? [process.cwd()] : options.root,
   functions: options.functions,
@@ -233,18 +256,21 @@ export const deploymentOptions = (options: StoreOptions, more: Partial<Deploymen
   ...more,
 });
 
-function storesOf(options: StoreOptions): Pick<DeploymentOptions, "store" | "blobs"> {
-  const { store, storeToken: token, blobs, blobsKey: accessKeyId, blobsSecret: secretAccessKey } = options;
+function storesOf(
+  options: StoreOptions & SavepointOptions,
+): Pick<DeploymentOptions, "store" | "blobs" | "archive" | "savepointsRetained"> {
+  const { store, storeToken: token, blobs, blobsKey, blobsSecret, archive, archiveKey, archiveSecret } = options;
+  const { savepointsRetained } = options;
   return {
     ...(store === undefined ? {} : { store: { url: store, ...(token === undefined ? {} : { token }) } }),
-    ...(blobs === undefined
-      ? {}
-      : {
-          blobs: {
-            url: blobs,
-            ...(accessKeyId === undefined ? {} : { accessKeyId }),
-            ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
-          },
-        }),
+    ...(blobs === undefined ? {} : { blobs: blobsAt(blobs, blobsKey, blobsSecret) }),
+    ...(archive === undefined ? {} : { archive: blobsAt(archive, archiveKey, archiveSecret) }),
+    ...(savepointsRetained === undefined ? {} : { savepointsRetained }),
   };
 }
+
+const blobsAt = (url: string, accessKeyId: string | undefined, secretAccessKey: string | undefined): BlobsLocation => ({
+  url,
+  ...(accessKeyId === undefined ? {} : { accessKeyId }),
+  ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
+});

@@ -128,8 +128,18 @@ function coordinatorArgs(options: UpOptions, directory: string, index: number, c
   args.push("--on-term", options.onTerm, "--rescale", options.rescale);
   args.push("--rescale-after-ms", String(options.rescaleAfterMs));
   args.push("--host", options.host, "--port", String(port), "--cluster-port", clusterPort);
+  args.push(...savepointArgs(options));
   for (const name of options.allowHost) args.push("--allow-host", name);
   for (const origin of options.allowOrigin) args.push("--allow-origin", origin);
+  return args;
+}
+
+function savepointArgs({ archive, archiveKey, archiveSecret, savepointsRetained }: UpOptions): string[] {
+  const args: string[] = [];
+  if (archive !== undefined) args.push("--archive", archive);
+  if (archiveKey !== undefined) args.push("--archive-key", archiveKey);
+  if (archiveSecret !== undefined) args.push("--archive-secret", archiveSecret);
+  if (savepointsRetained !== undefined) args.push("--savepoints-retained", String(savepointsRetained));
   return args;
 }
 

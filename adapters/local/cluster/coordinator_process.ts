@@ -15,6 +15,7 @@ import type { DeploymentOptions } from "../deployment.ts";
 import { loadFunctions } from "../functions.ts";
 import { openLog, terminal } from "../log_sink.ts";
 import { type LocalPlatform, openLocalPlatform } from "../platform.ts";
+import { savepointPolicy } from "../savepoint_policy.ts";
 import { type Server, type ServerOptions, startServer } from "../server.ts";
 import { restToken } from "./secret.ts";
 import { WebSocketNetwork } from "./web_socket_network.ts";
@@ -77,6 +78,7 @@ export async function openCoordinator(options: CoordinatorProcessOptions): Promi
   );
   const coordinator: Coordinator = new Coordinator({
     ...{ platform, leases: platform.leases(ttlMs), ttlMs, network, functions },
+    savepoints: await savepointPolicy(options),
     times,
     task: { ...defaultTaskOptions, ...options.task },
     rest: advertised === undefined ? server.url : `http://${advertised}:${server.port}`,
