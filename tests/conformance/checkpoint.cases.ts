@@ -19,6 +19,7 @@ import { type PartRef, type SourceSnapshot, type TaskSnapshot, zeroCounters } fr
 import { type Case, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
 import { golden } from "../support/data/format_2.ts";
+import { readSavepointFile } from "../twins/savepoint_reader.ts";
 
 const jobId = asJobId("0123456789abcdef0123456789abcdef");
 const branch = asBranchId("00000000000000aa");
@@ -306,6 +307,37 @@ export const cases: readonly Case[] = [
     equal(decodeManifest(bytesOfHex(golden.manifest), "golden"), goldenManifest());
     equal(readSavepoint(bytesOfHex(golden.savepoint), digest, "golden").header, savepoint().header);
     equal(decodePart(bytesOfHex(golden.part), "golden").length, 2);
+  }),
+  test("a reader written from the page of the format alone reads every value of a file", async (context) => {
+    const { digest } = await context.freshPlatform();
+    const sha256 = (bytes: Uint8Array): Uint8Array => {
+      const stream = digest.sha256();
+      stream.update(bytes);
+      return stream.finish();
+    };
+    const wanted = savepoint();
+    for (const bytes of [bytesOfHex(golden.savepoint), writeSavepoint(wanted, digest)]) {
+      const found = readSavepointFile(bytes, sha256);
+      const { kind, magic, format, ...header } = found.header;
+      equal([kind, magic, format, header], ["header", "millrace-savepoint", 2, wanted.header]);
+      equal(found.sources, [{ kind: "source", ...wanted.sources[0] }]);
+      equal(
+        found.tables,
+        wanted.states.map(({ uid, state, schema, scalars, batches }) => ({
+          ...{ uid, state, scalars, columns: schema.map((one) => one.name) },
+          rows: batches.flatMap((batch) => Array.from({ length: batch.rowCount }, (_none, row) => rowOf(batch, row))),
+        })),
+      );
+    }
+    const damaged = bytesOfHex(golden.savepoint);
+    damaged[700] = (damaged[700] as number) ^ 1;
+    let noticed = false;
+    try {
+      readSavepointFile(damaged, sha256);
+    } catch {
+      noticed = true;
+    }
+    ok(noticed, "it checks the digests");
   }),
   test("a savepoint file that is cut short anywhere is refused", async (context) => {
     const { digest } = await context.freshPlatform();

@@ -18,18 +18,27 @@ export interface MillraceWorker {
   send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<AnswerWithHeaders>;
   /** Waits until the table has at least `count` rows; fails after 30 s. */
   rowsOf(table: string, count: number): Promise<readonly Record<string, unknown>[]>;
+  /** Names of what is in a bucket that it is bound to. */
+  objectsIn(bucket: string): Promise<readonly string[]>;
   dispose(): Promise<void>;
 }
 
 const TOKEN = "a-token-for-tests-only";
 
-export async function startMillraceWorker(
-  options: { readonly token?: string; readonly storagePath?: string; readonly entry?: string } = {},
-): Promise<MillraceWorker> {
+export interface MillraceWorkerOptions {
+  readonly token?: string;
+  readonly storagePath?: string;
+  readonly entry?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly buckets?: readonly string[];
+}
+
+export async function startMillraceWorker(options: MillraceWorkerOptions = {}): Promise<MillraceWorker> {
   const worker = await startWorker({
     entry: options.entry ?? "adapters/cloudflare/main.ts",
     durableObjects: { CELL: "JobCell", LOG: "LogObject", DIRECTORY: "DirectoryObject" },
-    bindings: { MILLRACE_TOKEN: options.token ?? TOKEN },
+    bindings: { MILLRACE_TOKEN: options.token ?? TOKEN, ...options.variables },
+    buckets: options.buckets ?? [],
     ...(options.storagePath === undefined ? {} : { storagePath: options.storagePath }),
   });
 
@@ -74,6 +83,7 @@ export async function startMillraceWorker(
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },
+    objectsIn: async (bucket) => (await (await worker.getR2Bucket(bucket)).list()).objects.map((one) => one.key),
     dispose: () => worker.dispose(),
   };
 }

@@ -18,6 +18,8 @@ export interface WorkerOptions {
   /** Modules that exist only in this bundle: name and source, imports relative to the top folder. */
   readonly modules?: Readonly<Record<string, string>>;
   readonly bindings?: Readonly<Record<string, string>>;
+  /** Names of bindings to R2 buckets. */
+  readonly buckets?: readonly string[];
   /** A folder that keeps the storage across restarts; a temporary one where absent. */
   readonly storagePath?: string;
 }
@@ -67,6 +69,7 @@ export async function startWorker(options: WorkerOptions): Promise<Miniflare> {
     compatibilityFlags: ["nodejs_compat"],
     durableObjects,
     bindings: { ...options.bindings },
+    r2Buckets: [...(options.buckets ?? [])],
   });
   // Persistence is an option of Miniflare 5 itself; the conversion of version 4's option for it has no effect.
   const persistence = options.storagePath === undefined ? {} : { resourcePersistencePath: options.storagePath };
