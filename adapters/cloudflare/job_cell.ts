@@ -30,6 +30,7 @@ interface Cell {
 }
 
 const methods: readonly (keyof JobGateway)[] = [
+  "check",
   "list",
   "job",
   "cancel",
@@ -59,13 +60,18 @@ export class JobCell extends DurableObject<Env> implements CellCalls {
   }
 
   /** Makes the job of this cell; the same call again finds it made. */
-  submit(jobId: string, spec: unknown, savepoint: Uint8Array | null): Promise<Envelope> {
+  submit(
+    jobId: string,
+    spec: unknown,
+    savepoint: Uint8Array | null,
+    allowNonRestoredState: boolean,
+  ): Promise<Envelope> {
     return enclose(`job ${jobId}`, async () => {
       const { engine, gateway } = await this.#boot();
       if (engine.list().length === 0) {
         await this.#setAlarm();
         const from = savepoint === null ? {} : { savepoint: (await engine.savepoints.import(savepoint)).savepoint };
-        await engine.submit(spec, { ...from, jobId });
+        await engine.submit(spec, { ...from, jobId, allowNonRestoredState });
       }
       return await gateway.job(jobId);
     });

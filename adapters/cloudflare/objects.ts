@@ -11,7 +11,7 @@ import type { Envelope } from "./envelope.ts";
 /** What an object answers to; every method is one RPC. */
 export interface CellCalls {
   jobs(method: string, args: readonly unknown[]): Promise<Envelope>;
-  submit(jobId: string, spec: unknown, savepoint: Uint8Array | null): Promise<Envelope>;
+  submit(jobId: string, spec: unknown, savepoint: Uint8Array | null, allowNonRestoredState: boolean): Promise<Envelope>;
   erase(): Promise<Envelope>;
 }
 export interface LogCalls {

@@ -30,7 +30,9 @@ export function remoteGateway(env: Env): JobGateway {
       const cell = jobCellName(jobId);
       await directory.addJob(jobId);
       try {
-        return await unfold<JobFacts>(cell, () => cellOf(env, cell).submit(jobId, spec, bytes));
+        return await unfold<JobFacts>(cell, () =>
+          cellOf(env, cell).submit(jobId, spec, bytes, from.allowNonRestoredState === true),
+        );
       } catch (error) {
         // Only a refusal proves that there is no job; after a call that broke off it may exist, and stays listed.
         if ((error as MillraceError).fault === "user") {

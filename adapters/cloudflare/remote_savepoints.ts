@@ -16,6 +16,7 @@ export type AskJob = <T>(jobId: string, method: keyof JobGateway, ...more: unkno
 const CALL_BYTES_SPARE = 64 * 1024;
 
 type OfSavepoints =
+  | "check"
   | "triggerSavepoint"
   | "stop"
   | "savepoints"
@@ -67,6 +68,7 @@ export function remoteSavepoints(directory: Directory, ask: Ask, askJob: AskJob)
   };
 
   return {
+    check: async (spec, from) => await ask(await cellWith(from.savepoint), "check", spec, from),
     triggerSavepoint: (jobId, request) => listed(jobId, request, () => askJob(jobId, "triggerSavepoint", request)),
     stop: (jobId, drain, request) => listed(jobId, request, () => askJob(jobId, "stop", drain, request)),
     savepoints: async () => {

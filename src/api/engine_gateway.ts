@@ -75,6 +75,7 @@ export function engineGateway(engine: Engine): JobGateway {
 
   return {
     submit: async (spec, from) => factsOf(await engine.submit(spec, from)),
+    check: (spec, from) => engine.check(spec, from),
     list: () => Promise.all(engine.list().map(factsOf)),
     job: async (jobId) => factsOf(engine.job(jobId)),
     cancel: async (jobId) => {

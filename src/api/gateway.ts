@@ -5,15 +5,19 @@ import type { PlainData } from "../base/plain.ts";
 import type { DataType } from "../batch/schema.ts";
 import type { StoredError } from "../coordinator/job_record.ts";
 import type { JobStatus } from "../coordinator/job_state.ts";
+import type { StartFrom } from "../engine/engine.ts";
+import type { RestoreFate } from "../engine/restore_plan.ts";
 import type { SavepointChange, SavepointRecord, SavepointRequest } from "../engine/savepoint_record.ts";
 import type { SavepointDeletion } from "../engine/savepoint_upkeep.ts";
 import type { TaskCounters } from "../protocol/snapshot.ts";
 
-export type { SavepointChange, SavepointDeletion, SavepointRecord, SavepointRequest };
+export type { StartFrom, SavepointChange, SavepointDeletion, SavepointRecord, SavepointRequest };
 
 export interface JobGateway {
   /** Throws `spec_invalid` with every problem; `savepoint` is the id of a complete one. */
-  submit(spec: unknown, from: { readonly savepoint?: string }): Promise<JobFacts>;
+  submit(spec: unknown, from: StartFrom): Promise<JobFacts>;
+  /** What would become of each part of the savepoint; starts nothing. */
+  check(spec: unknown, from: StartFrom & { readonly savepoint: string }): Promise<readonly RestoreFate[]>;
   /** Oldest first. */
   list(): Promise<readonly JobFacts[]>;
   /** Throws `job_unknown`. */

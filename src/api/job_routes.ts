@@ -7,7 +7,7 @@ import type { KnownFunctions } from "../job/process_function.ts";
 import { specError, validateJobSpec } from "../job/validate_job_spec.ts";
 import type { Answer } from "./error_answer.ts";
 import * as flink from "./flink_json.ts";
-import type { JobFacts, JobGateway } from "./gateway.ts";
+import type { JobFacts, JobGateway, StartFrom } from "./gateway.ts";
 import { readJson } from "./json_body.ts";
 import type { Route } from "./route.ts";
 
@@ -36,6 +36,7 @@ export function jobRoutes(deps: JobRouteDeps): Route[] {
     all("/v1/jobs", (list) => ({ jobs: list.map(flink.statusLine) })),
     all("/v1/jobs/overview", (list) => ({ jobs: list.map(flink.jobOverview) })),
     { method: "POST", path: "/v1/jobs", handle: (c) => submit(c, jobs, functions) },
+    { method: "POST", path: "/v1/jobs/check", handle: (c) => check(c, jobs, functions) },
     { method: "POST", path: "/v1/jobs/validate", handle: (c) => validate(c, functions) },
     one("", flink.jobDetails),
     one("/status", ({ status }) => ({ status })),
@@ -58,38 +59,58 @@ export function jobIdOf(c: Context): string {
 
 interface Submission {
   readonly spec: unknown;
-  readonly savepoint: string | undefined;
+  readonly from: StartFrom;
 }
 
-/** Takes `{spec, savepoint?}`, or the spec by itself. */
+/** Takes `{spec, savepoint?, allowNonRestoredState?}`, or the spec by itself. */
 function submissionOf(body: unknown): Submission {
   if (body === undefined)
     throw userError("json_invalid", "request body", "the body is empty; a job spec would be right");
-  if (typeof body !== "object" || body === null || !("spec" in body)) return { spec: body, savepoint: undefined };
-  const { spec, savepoint, ...rest } = body as { spec: unknown; savepoint?: unknown };
+  if (typeof body !== "object" || body === null || !("spec" in body)) return { spec: body, from: {} };
+  const { spec, savepoint, allowNonRestoredState, ...rest } = body as Readonly<Record<string, unknown>>;
   const [extra] = Object.keys(rest);
   if (extra !== undefined) {
-    throw bodyInvalid(
-      `the body has a field ${JSON.stringify(extra.slice(0, 64))}; spec and savepoint are those it may have`,
-    );
+    const shown = JSON.stringify(extra.slice(0, 64));
+    const known = "spec, savepoint and allowNonRestoredState";
+    throw bodyInvalid(`the body has a field ${shown}; ${known} are those it may have`);
   }
-  if (savepoint === undefined || savepoint === null) return { spec, savepoint: undefined };
-  if (typeof savepoint !== "string") throw bodyInvalid("savepoint is not text; the id of a savepoint would be right");
-  return { spec, savepoint };
+  if (savepoint !== undefined && savepoint !== null && typeof savepoint !== "string") {
+    throw bodyInvalid("savepoint is not text; the id of a savepoint would be right");
+  }
+  if (!["boolean", "undefined"].includes(typeof allowNonRestoredState)) {
+    throw bodyInvalid("allowNonRestoredState is neither true nor false");
+  }
+  const allowed = { allowNonRestoredState: allowNonRestoredState === true };
+  return { spec, from: typeof savepoint === "string" ? { savepoint, ...allowed } : allowed };
 }
 
 const bodyInvalid = (message: string): MillraceError => userError("body_invalid", "request body", message);
 
-async function submit(c: Context, jobs: JobGateway, functions: KnownFunctions): Promise<Answer> {
-  const { spec, savepoint } = submissionOf(await readJson(c, SPEC_BYTES_MAX));
+/** Undefined where it is right. */
+function wrongSpec(c: Context, spec: unknown, functions: KnownFunctions): Answer | undefined {
   const validation = validateJobSpec(spec, { functions });
-  if (validation.kind === "invalid") {
-    const { problems } = validation;
-    return c.json({ ...specError(problems).toJSON(), problems }, 400);
-  }
-  const job = await jobs.submit(spec, savepoint === undefined ? {} : { savepoint });
+  if (validation.kind === "valid") return undefined;
+  const { problems } = validation;
+  return c.json({ ...specError(problems).toJSON(), problems }, 400);
+}
+
+async function submit(c: Context, jobs: JobGateway, functions: KnownFunctions): Promise<Answer> {
+  const { spec, from } = submissionOf(await readJson(c, SPEC_BYTES_MAX));
+  const wrong = wrongSpec(c, spec, functions);
+  if (wrong !== undefined) return wrong;
+  const job = await jobs.submit(spec, from);
   c.header("Location", `/v1/jobs/${job.jobId}`);
   return c.json({ jobid: job.jobId, name: job.name, status: job.status }, 201);
+}
+
+async function check(c: Context, jobs: JobGateway, functions: KnownFunctions): Promise<Answer> {
+  const { spec, from } = submissionOf(await readJson(c, SPEC_BYTES_MAX));
+  const { savepoint } = from;
+  if (savepoint === undefined) throw bodyInvalid("savepoint is missing; the id of a savepoint would be right");
+  const wrong = wrongSpec(c, spec, functions);
+  if (wrong !== undefined) return wrong;
+  const parts = await jobs.check(spec, { ...from, savepoint });
+  return c.json({ savepoint, startable: parts.every((one) => one.fate !== "refused"), parts });
 }
 
 /** Says what is wrong with a spec without starting anything; a wrong spec is a good answer to this question. */

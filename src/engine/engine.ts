@@ -24,9 +24,10 @@ import { checkConnectors, type ConnectorFactory, enumerateSplits } from "./conne
 import { type JobProgress, jobProgress, type SeenTask } from "./job_progress.ts";
 import type { SavepointKind, SavepointRecord, SavepointRequest } from "./savepoint_record.ts";
 import { SavepointStore } from "./savepoint_store.ts";
+import { demandStartable, planRestore, type RestoreFate, type RestorePlan } from "./restore_plan.ts";
 import { type SavepointPolicy, SavepointUpkeep } from "./savepoint_upkeep.ts";
 import { Suspension } from "./suspension.ts";
-import { checkFits, collectOrphanedImports, importState } from "./start_from_savepoint.ts";
+import { collectOrphanedImports, importState } from "./start_from_savepoint.ts";
 import { type HostedTask, InlineTasks, type TaskHost } from "./task_host.ts";
 
 export interface EngineOptions {
@@ -44,9 +45,14 @@ export interface EngineOptions {
   readonly onChange?: (view: JobView) => void;
 }
 
-export interface SubmitFrom {
-  /** The id of a complete savepoint to start from. */
+export interface StartFrom {
+  /** The id of a complete savepoint. */
   readonly savepoint?: string;
+  /** What the job has no place for is left behind; otherwise it is refused. */
+  readonly allowNonRestoredState?: boolean;
+}
+
+export interface SubmitFrom extends StartFrom {
   /** An unused id, where the deployment has to know it before the job exists (Durable Objects are named by it). */
   readonly jobId?: string;
 }
@@ -139,7 +145,7 @@ export class Engine {
   /** A job that cannot be taken up is shown with the reason, and keeps no other waiting. */
   #resume(record: JobRecord): void {
     try {
-      const plan = this.#plan(record.spec as unknown as JobSpec);
+      const plan = planJob(record.spec as unknown as JobSpec);
       for (const node of plan.nodes) {
         if (node.kind === "process") this.#functions.get(node.functionName, `operator ${node.uid}`);
       }
@@ -156,11 +162,7 @@ export class Engine {
 
   /** Starts a job from a spec of unknown shape; throws `spec_invalid` with every problem. */
   async submit(input: unknown, from: SubmitFrom = {}): Promise<JobView> {
-    const functions = this.#functions.signatures;
-    const validation = validateJobSpec(input, { embedded: this.#options.embedded === true, functions });
-    if (validation.kind === "invalid") throw specError(validation.problems);
-    const { spec } = validation;
-    const plan = this.#plan(spec);
+    const { spec, plan } = this.#validated(input);
     checkConnectors(this.#options.connectors, plan);
     const jobId = asJobId(from.jobId ?? hexOf(this.platform.entropy.bytes(16)));
     const branch = asBranchId(hexOf(this.platform.entropy.bytes(8)));
@@ -180,13 +182,31 @@ export class Engine {
     };
     if (from.savepoint === undefined) await createJob(this.platform, record);
     else {
-      const savepoint = await this.savepoints.load(from.savepoint);
-      checkFits(this.platform, plan, savepoint, `savepoint ${from.savepoint}`);
+      const restore = await this.#planRestore(plan, from.savepoint, from);
+      demandStartable(restore, `savepoint ${from.savepoint}`);
+      const savepoint = restore.restored;
       const enumerate = () => enumerateSplits(this.#options.connectors, plan);
       const imported = await importState(this.platform, { jobId, branch, plan, savepoint, enumerate });
       await createJob(this.platform, record, imported);
     }
     return this.#viewOf(this.#launch(record, plan));
+  }
+
+  /** What would become of each part of the savepoint if the job were submitted so. Nothing is started or stored. */
+  async check(input: unknown, from: StartFrom & { readonly savepoint: string }): Promise<readonly RestoreFate[]> {
+    const { plan } = this.#validated(input);
+    return (await this.#planRestore(plan, from.savepoint, from)).fates;
+  }
+
+  async #planRestore(plan: JobPlan, savepoint: string, { allowNonRestoredState }: StartFrom): Promise<RestorePlan> {
+    return planRestore(this.platform, plan, await this.savepoints.load(savepoint), allowNonRestoredState === true);
+  }
+
+  #validated(input: unknown): { readonly spec: JobSpec; readonly plan: JobPlan } {
+    const options = { embedded: this.#options.embedded === true, functions: this.#functions.signatures };
+    const validation = validateJobSpec(input, options);
+    if (validation.kind === "invalid") throw specError(validation.problems);
+    return { spec: validation.spec, plan: planJob(validation.spec) };
   }
 
   list(): readonly JobView[] {
@@ -269,11 +289,7 @@ export class Engine {
   /** Suspends the job and takes it up again at this parallelism, which operators with one of their own do not follow. */
   async rescale(jobId: string, parallelism: number): Promise<SavepointRecord> {
     const live = this.#running(jobId);
-    const options = { embedded: this.#options.embedded === true, functions: this.#functions.signatures };
-    const wanted = { ...(live.runner.store.record.spec as unknown as JobSpec), parallelism };
-    const validation = validateJobSpec(wanted, options);
-    if (validation.kind === "invalid") throw specError(validation.problems);
-    const plan = this.#plan(validation.spec);
+    const { spec, plan } = this.#validated({ ...(live.runner.store.record.spec as unknown as JobSpec), parallelism });
     live.moves = true;
     let savepoint: SavepointRecord;
     try {
@@ -283,7 +299,7 @@ export class Engine {
       throw thrown;
     }
     // The claim writes the new spec with the new generation, in one commit: the job has one or the other.
-    const record = { ...live.runner.store.record, spec: validation.spec as unknown as PlainData };
+    const record = { ...live.runner.store.record, spec: spec as unknown as PlainData };
     if (live.runner.state.resumable && !this.#closed) this.#launch(record, plan, live.waiting);
     return savepoint;
   }
@@ -317,10 +333,6 @@ export class Engine {
     for (const { suspension } of this.#live.values()) suspension?.fail(closing());
     await Promise.all([...this.#live.values()].map((job) => job.runner.halt()));
     await this.upkeep.close();
-  }
-
-  #plan(spec: JobSpec): JobPlan {
-    return planJob(spec);
   }
 
   #launch(record: JobRecord, plan: JobPlan, waiting: LiveJob["waiting"] = []): LiveJob {

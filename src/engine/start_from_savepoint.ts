@@ -8,7 +8,6 @@
 
 import { assert, present } from "../base/assert.ts";
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
-import { MillraceError, userError } from "../base/errors.ts";
 import {
   asCheckpointId,
   asGeneration,
@@ -20,14 +19,13 @@ import {
 } from "../base/ids.ts";
 import { BATCH_ROWS_MAX } from "../base/limits.ts";
 import type { RecordBatch } from "../batch/record_batch.ts";
-import { equalSchemas, type Schema } from "../batch/schema.ts";
 import { takeRows } from "../batch/take.ts";
 import { encodeManifest, type Manifest, MANIFEST_FORMAT } from "../checkpoint/manifest.ts";
 import { IMPORT_PREFIX, importKey, jobKey, latestKey, manifestKey, partPrefix } from "../checkpoint/paths.ts";
 import { encodePart } from "../checkpoint/part_batches.ts";
 import { describePart, type PartScope } from "../checkpoint/parts.ts";
 import type { Savepoint, SavepointState } from "../checkpoint/savepoint.ts";
-import { type JobPlan, isKeyed } from "../graph/plan.ts";
+import type { JobPlan } from "../graph/plan.ts";
 import { inRange, type KeyGroupRange, rangeOfSubtask } from "../keygroup/key_group.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Guard, StoreOp } from "../platform/ports.ts";
@@ -38,59 +36,17 @@ import {
   type TaskSnapshot,
   zeroCounters,
 } from "../protocol/snapshot.ts";
-import { stateSchemaOf } from "../task/restore.ts";
 
 /** The savepoint's own checkpoint in the new branch; counting goes on from it. */
 const IMPORTED = asCheckpointId(0);
 /** An import that began so long ago and has not become a job never will. */
 const IMPORT_MAX_MS = 24 * 3_600_000;
 
-/** Refuses with a typed user error whatever of the savepoint the job has no place for. */
-export function checkFits(platform: Platform, plan: JobPlan, savepoint: Savepoint, where: string): void {
-  const { maxParallelism } = savepoint.header;
-  if (maxParallelism !== plan.maxParallelism) {
-    const message = `the savepoint has maxParallelism ${maxParallelism}, the job ${plan.maxParallelism}; it is fixed for the life of the state`;
-    throw userError("savepoint_mismatch", where, message);
-  }
-  const sources = plan.nodes.filter((node) => node.kind === "source").map((node) => node.uid);
-  for (const { uid } of savepoint.sources) {
-    if (!sources.includes(uid)) throw unmatched(where, "source", uid, sources);
-  }
-  const keyed = plan.nodes.filter(isKeyed).map((node) => node.uid);
-  for (const state of savepoint.states) {
-    const uid = asOperatorUid(state.uid);
-    if (!keyed.includes(uid)) throw unmatched(where, "operator", uid, keyed);
-    const wanted = wantedSchema(platform, plan, state, where);
-    if (!equalSchemas(wanted, state.schema)) throw otherColumns(where, state, wanted);
-  }
-}
-
-function wantedSchema(platform: Platform, plan: JobPlan, { uid, state }: SavepointState, where: string): Schema {
-  try {
-    return stateSchemaOf(platform, plan, { uid: asOperatorUid(uid), state });
-  } catch (thrown) {
-    if (!(thrown instanceof MillraceError) || thrown.code !== "state_unknown") throw thrown;
-    const message = `the savepoint holds a state "${state}" of operator "${uid}", of which the job keeps none by this name`;
-    throw userError("savepoint_mismatch", where, message, { cause: thrown });
-  }
-}
-
-function unmatched(where: string, what: string, uid: string, has: readonly string[]): MillraceError {
-  const listed = has.length === 0 ? "none" : has.map((one) => `"${one}"`).join(", ");
-  return userError("savepoint_mismatch", where, `the savepoint holds ${what} "${uid}", the job has ${listed}`);
-}
-
-function otherColumns(where: string, { uid, state, schema }: SavepointState, wanted: Schema): MillraceError {
-  const text = (columns: Schema): string =>
-    columns.map((one) => `${one.name} ${one.type}${one.nullable ? "?" : ""}`).join(", ");
-  const message = `the state "${state}" of operator "${uid}" has the columns (${text(schema)}), the job keeps (${text(wanted)})`;
-  return userError("savepoint_mismatch", where, message);
-}
-
 export interface Import {
   readonly jobId: JobId;
   readonly branch: BranchId;
   readonly plan: JobPlan;
+  /** What of it the job goes on with. */
   readonly savepoint: Savepoint;
   /** The splits of every source of the job; asked for where it has sources that the savepoint does not know. */
   readonly enumerate: () => Promise<readonly SourceSnapshot[]>;

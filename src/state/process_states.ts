@@ -58,9 +58,20 @@ const ENTRY_BYTES = 48;
 
 const POSITION_DIGITS = 16;
 
+/** The name of the table. */
+export const PROCESS_STATES = "states";
+
+/** The names and kinds of the states that subtasks kept, as their scalars say. */
+export function storedStates(scalars: readonly PlainData[]): ReadonlyMap<string, string> {
+  const kinds = scalars.map(
+    (one) => (one as { readonly states?: Readonly<Record<string, unknown>> } | null)?.states ?? {},
+  );
+  return new Map(kinds.flatMap((one) => Object.entries(one).map(([name, kind]) => [name, String(kind)])));
+}
+
 export class ProcessStates {
   readonly uid: OperatorUid;
-  readonly name = "states";
+  readonly name = PROCESS_STATES;
   readonly schema: Schema = schema;
   readonly #keys: ProcessKeys;
   readonly #states: readonly StateDeclaration[];
@@ -249,14 +260,12 @@ export class ProcessStates {
   restoreScalars(scalars: readonly PlainData[]): void {
     const where = `operator ${this.uid}`;
     this.#watermark = watermarkOf(scalars, where);
-    for (const one of scalars) {
-      const kinds = (one as { readonly states?: Readonly<Record<string, unknown>> }).states ?? {};
-      for (const { name, kind } of this.#states) {
-        const stored = kinds[name];
-        if (stored === undefined || stored === kind) continue;
-        const message = `the checkpoint holds "${name}" as ${String(stored)} state, the job declares it as ${kind} state`;
-        throw corruptionError("state_schema_mismatch", where, `${message}; give the new state another name`);
-      }
+    const kinds = storedStates(scalars);
+    for (const { name, kind } of this.#states) {
+      const stored = kinds.get(name);
+      if (stored === undefined || stored === kind) continue;
+      const message = `the checkpoint holds "${name}" as ${stored} state, the job declares it as ${kind} state`;
+      throw corruptionError("state_schema_mismatch", where, `${message}; give the new state another name`);
     }
   }
 

@@ -249,4 +249,60 @@ export const cases = [
     equal((await api.call("GET", "/v1/savepoints")).json.savepoints.length, 1);
     await api.close();
   }),
+
+  test("a check says of each part of a savepoint what becomes of it, and the start does just that", async (context) => {
+    const api = await openApi(context);
+    const jobId = await counting(api);
+    const savepoint = await savepointOf(api, jobId);
+    await api.call("PATCH", `/v1/jobs/${jobId}`);
+    const check = async (spec: object, more = {}) => {
+      const reply = await api.call("POST", "/v1/jobs/check", { spec, savepoint, ...more });
+      equal(reply.status, 200, reply.text);
+      const { startable, parts } = reply.json;
+      return [
+        startable,
+        ...parts.map((one: Record<string, unknown>) => `${one["uid"]} ${one["state"]} ${one["fate"]}`),
+      ];
+    };
+    const same = ["events null restored", "minutes windows restored"];
+    equal(await check(countingJob("same", "after")), [true, ...same]);
+    const other = countingJob("other", "after");
+    (other.operators[1] as Record<string, unknown>)["uid"] = "hours";
+    (other.operators[2] as Record<string, unknown>)["input"] = "hours";
+    const without = ["events null restored", "minutes windows refused", "hours windows empty"];
+    equal(await check(other), [false, ...without]);
+    const allowed = { allowNonRestoredState: true };
+    equal(await check(other, allowed), [true, ...without.map((one) => one.replace("refused", "dropped"))]);
+    equal((await api.call("GET", "/v1/jobs")).json.jobs.length, 1, "nothing was started");
+
+    const refused = await api.call("POST", "/v1/jobs", { spec: other, savepoint });
+    equal([refused.status, refused.json.code], [400, "savepoint_mismatch"]);
+    const next = await post(api, { spec: other, savepoint, ...allowed });
+    await append(api, [event(0, "a", "40"), event(1, "z", "0")]);
+    const { json } = await rowsWhen(api, "/v1/tables/after/rows", 1);
+    equal(
+      json.rows.map((row: Record<string, unknown>) => [row["account"], row["events"], row["largest"]]),
+      [["a", 1, 40]],
+      "rows before the savepoint are neither read again nor counted",
+    );
+    equal((await inState(api, next, "RUNNING")).millrace.counters.rowsIn, 5, "but they are among those that were read");
+
+    const keyed = countingJob("keyed", "keyed");
+    (keyed.operators[1] as Record<string, unknown>)["keyBy"] = ["amount"];
+    const connector = { kind: "table", table: "keyed", mode: "upsert", primaryKey: ["amount", "window_start"] };
+    (keyed.operators[2] as Record<string, unknown>)["connector"] = connector;
+    const [startable, ...parts] = await check(keyed, allowed);
+    equal([startable, parts[1]], [false, "minutes windows refused"], "a changed key is never dropped in silence");
+    for (const body of [
+      { spec: other },
+      { spec: other, savepoint: 1 },
+      { spec: other, savepoint, allowNonRestoredState: 1 },
+    ]) {
+      const reply = await api.call("POST", "/v1/jobs/check", body);
+      equal([reply.status, reply.json.code], [400, "body_invalid"], reply.text);
+    }
+    const unknown = await api.call("POST", "/v1/jobs/check", { spec: other, savepoint: ID });
+    equal([unknown.status, unknown.json.code], [404, "savepoint_unknown"]);
+    await api.close();
+  }),
 ];

@@ -1,6 +1,7 @@
 // Jobs with process functions: what is refused when they are submitted, how a function's failure ends them, how they
 // go on from a savepoint and in a deployment that lacks the function, and that timers wake a job that has nothing to read.
 
+import type { Engine } from "../../src/engine/engine.ts";
 import { problemText } from "../../src/expression/problem.ts";
 import { defineProcessFunction, listState, ProcessFunctions, valueState } from "../../src/job/define_process.ts";
 import { validateJobSpec } from "../../src/job/validate_job_spec.ts";
@@ -220,6 +221,60 @@ export const cases: readonly Case[] = [
       equal(second.target.rowsOf("out"), wanted, "rows");
     }),
   ),
+
+  test("states that a function declares no more are left behind only where that is allowed, new ones begin empty", async (context) => {
+    const platform = await context.freshPlatform();
+    type Kinds = Readonly<Record<string, "value" | "list">>;
+    const engineWith = (kinds: Kinds): [Engine, Readonly<Record<string, unknown>>] => {
+      const states = Object.fromEntries(
+        Object.entries(kinds).map(([one, kind]) => [one, kind === "value" ? valueState() : listState()]),
+      );
+      const [input, output] = [{ key: "utf8" }, { key: "utf8" }] as const;
+      const its = defineProcessFunction({ name: "keeper", input, output, states, process: () => undefined });
+      const declared = Object.fromEntries(Object.entries(kinds).map(([one, kind]) => [one, { kind }]));
+      const spec = jobOf({ ...plainFields(its), states: declared });
+      return [engineOf(platform, HALF, new ProcessFunctions([its])).engine, spec];
+    };
+    const reaches = (engine: Engine, jobId: string) =>
+      eventually(platform, "the start", async () => {
+        const { status } = engine.job(jobId);
+        return status === "RUNNING" || status === "FAILED" ? status : undefined;
+      });
+    const before = { list: "list", value: "value" } as const;
+    const [first, spec] = engineWith(before);
+    const { record } = await first.submit(spec);
+    await reaches(first, record.jobId);
+    const { savepoint } = await first.stop(record.jobId, false);
+    equal((await first.ended(record.jobId)).status, "FINISHED");
+    await first.close();
+
+    const startsWith = async (kinds: Kinds, allowNonRestoredState: boolean): Promise<readonly string[]> => {
+      const [engine, next] = engineWith(kinds);
+      const from = { savepoint, allowNonRestoredState };
+      const named = (await engine.check(next, from)).filter(({ state }) =>
+        ["list", "value", "new"].includes(state ?? ""),
+      );
+      const outcome = await engine.submit(next, from).then(
+        (view) => reaches(engine, view.record.jobId),
+        (error: { readonly code: string }) => error.code,
+      );
+      await engine.close();
+      return [outcome, ...named.map((one) => `${one.state} ${one.fate}`).sort()];
+    };
+    equal(await startsWith({ ...before, new: "value" }, false), [
+      "RUNNING",
+      "list restored",
+      "new empty",
+      "value restored",
+    ]);
+    equal(await startsWith({ value: "value" }, false), ["savepoint_mismatch", "list refused", "value restored"]);
+    equal(await startsWith({ value: "value" }, true), ["RUNNING", "list dropped", "value restored"]);
+    equal(await startsWith({ list: "list", value: "list" }, true), [
+      "savepoint_mismatch",
+      "list restored",
+      "value refused",
+    ]);
+  }),
 
   test("a processing-time timer wakes a job that has nothing to read", async (context) => {
     const platform = await context.freshPlatform();

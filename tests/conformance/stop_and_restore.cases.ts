@@ -252,9 +252,9 @@ const stops: readonly Case[] = [
       ok(error.message.includes(text), error.message);
     };
     const jobs = job.engine.list().length;
-    await refuses(jobOf(2, ["more"]), 'source "events", the job has "more"');
+    await refuses(jobOf(2, ["more"]), 'no source "events"; it has "more"; and 1 more');
     await refuses({ ...jobOf(2, ["events"]), maxParallelism: 8 }, "maxParallelism 16, the job 8");
-    await refuses(jobOf(2, ["events"], { uid: "other" }), 'operator "events_window", the job has "other"');
+    await refuses(jobOf(2, ["events"], { uid: "other" }), 'no operator "events_window" with state; it has "other"');
     await refuses(jobOf(2, ["events"], { keyBy: ["amount"] }), "the columns (");
     equal(job.engine.list().length, jobs, "no job was made");
     await job.engine.close();

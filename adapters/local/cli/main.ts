@@ -29,6 +29,7 @@ withStore(program.command("run"))
   .description("run one job to its end: a spec as JSON, or a module whose default export is a job")
   .argument("<file>", "job.json or job.ts")
   .option("--savepoint <file or id>", "start from this savepoint")
+  .option("--allow-non-restored-state", "leave behind what of it the job has no place for")
   .action(async (file, options) => {
     status = await (await import("./run.ts")).run(file, options);
   });

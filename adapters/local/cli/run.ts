@@ -24,6 +24,7 @@ import { exitCodeOfSignal, firstSignal } from "./signals.ts";
 export interface RunOptions extends StoreOptions {
   /** The file of a savepoint, or the id of one in the store. */
   readonly savepoint?: string;
+  readonly allowNonRestoredState?: boolean;
 }
 
 export async function run(file: string, options: RunOptions): Promise<number> {
@@ -39,7 +40,7 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   );
   try {
     await deployment.engine.recover();
-    const { job, resumed } = await submitOrResume(deployment, validation.spec, options.savepoint);
+    const { job, resumed } = await submitOrResume(deployment, validation.spec, options);
     if (json) event({ event: "started", jobid: job.jobId, name: job.name, resumed });
     else view.note(`${resumed ? "going on with" : "running"} job ${job.name} (${job.jobId})`);
     const followed = await follow(deployment, job.jobId, view, stopped);
@@ -57,7 +58,7 @@ const event = (facts: object): boolean => process.stdout.write(`${JSON.stringify
 async function submitOrResume(
   { jobs }: Deployment,
   spec: JobSpec,
-  from: string | undefined,
+  { savepoint: from, allowNonRestoredState = false }: Pick<RunOptions, "savepoint" | "allowNonRestoredState">,
 ): Promise<{ readonly job: JobFacts; readonly resumed: boolean }> {
   const unfinished = (await jobs.list()).find((job) => job.name === spec.name && !isTerminal(job.status));
   if (unfinished !== undefined) {
@@ -70,7 +71,7 @@ async function submitOrResume(
   }
   if (from === undefined) return { job: await jobs.submit(spec, {}), resumed: false };
   const savepoint = existsSync(from) ? (await jobs.importSavepoint(readFileSync(from))).savepoint : from;
-  return { job: await jobs.submit(spec, { savepoint }), resumed: false };
+  return { job: await jobs.submit(spec, { savepoint, allowNonRestoredState }), resumed: false };
 }
 
 /** The last line, and the status to exit with. */
