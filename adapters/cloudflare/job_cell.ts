@@ -38,6 +38,7 @@ const methods: readonly (keyof JobGateway)[] = [
   "stop",
   "savepoints",
   "savepoint",
+  "savepointContents",
   "labelSavepoint",
   "deleteSavepoint",
   "savepointDeletion",

@@ -21,6 +21,7 @@ type OfSavepoints =
   | "stop"
   | "savepoints"
   | "savepoint"
+  | "savepointContents"
   | "labelSavepoint"
   | "deleteSavepoint"
   | "savepointDeletion"
@@ -76,6 +77,7 @@ export function remoteSavepoints(directory: Directory, ask: Ask, askJob: AskJob)
       return (await Promise.all(known.map(({ savepoint, cell }) => recordIn(savepoint, cell)))).flat();
     },
     savepoint: async (savepoint) => await ask(await cellWith(savepoint), "savepoint", savepoint),
+    savepointContents: async (savepoint) => await ask(await cellWith(savepoint), "savepointContents", savepoint),
     labelSavepoint: async (savepoint, change) =>
       await ask(await cellWith(savepoint), "labelSavepoint", savepoint, change),
     deleteSavepoint: async (savepoint) => {

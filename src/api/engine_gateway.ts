@@ -5,6 +5,7 @@ import { asMillraceError } from "../base/errors.ts";
 import { hexOf, utf8 } from "../base/bytes.ts";
 import type { JobId } from "../base/ids.ts";
 import type { PlainData } from "../base/plain.ts";
+import { contentsOf } from "../checkpoint/savepoint_contents.ts";
 import type { CheckpointEntry, CheckpointHistory } from "../coordinator/checkpoint_history.ts";
 import type { JobRecord } from "../coordinator/job_record.ts";
 import type { Engine, JobView } from "../engine/engine.ts";
@@ -85,6 +86,7 @@ export function engineGateway(engine: Engine): JobGateway {
     stop: (jobId, drain, request) => engine.stop(jobId, drain, request),
     savepoints: () => engine.savepoints.list(),
     savepoint: (savepoint) => engine.savepoints.get(savepoint),
+    savepointContents: async (savepoint) => contentsOf(await engine.savepoints.load(savepoint)),
     labelSavepoint: async (savepoint, change) => {
       const record = await engine.savepoints.label(savepoint, change);
       void engine.upkeep.wake();

@@ -5,6 +5,7 @@ import type { PlainData } from "../base/plain.ts";
 import type { DataType } from "../batch/schema.ts";
 import type { StoredError } from "../coordinator/job_record.ts";
 import type { JobStatus } from "../coordinator/job_state.ts";
+import type { SavepointContents } from "../checkpoint/savepoint_contents.ts";
 import type { StartFrom } from "../engine/engine.ts";
 import type { RestoreFate } from "../engine/restore_plan.ts";
 import type { SavepointChange, SavepointRecord, SavepointRequest } from "../engine/savepoint_record.ts";
@@ -30,6 +31,8 @@ export interface JobGateway {
   savepoints(): Promise<readonly SavepointRecord[]>;
   /** Throws `savepoint_unknown`. */
   savepoint(savepoint: string): Promise<SavepointRecord>;
+  /** Throws `savepoint_not_complete` where there is no file yet. */
+  savepointContents(savepoint: string): Promise<SavepointContents>;
   labelSavepoint(savepoint: string, change: SavepointChange): Promise<SavepointRecord>;
   /** It is gone at once; its file soon, see `savepointDeletion`. */
   deleteSavepoint(savepoint: string): Promise<void>;

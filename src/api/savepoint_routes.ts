@@ -3,6 +3,7 @@
 import type { Context } from "hono";
 import { asMillraceError, type MillraceError, userError } from "../base/errors.ts";
 import { readBody } from "./body_reader.ts";
+import type { SavepointContents } from "../checkpoint/savepoint_contents.ts";
 import type { Answer } from "./error_answer.ts";
 import { savepointOperation } from "./flink_json.ts";
 import type { JobGateway, SavepointRecord } from "./gateway.ts";
@@ -27,6 +28,11 @@ export function savepointRoutes({ jobs, savepointBytesMax }: SavepointRouteDeps)
       method: "GET",
       path: "/v1/savepoints/:savepoint",
       handle: async (c) => c.json(savepointJson(await jobs.savepoint(savepointOf(c, "savepoint")))),
+    },
+    {
+      method: "GET",
+      path: "/v1/savepoints/:savepoint/contents",
+      handle: async (c) => c.json(contentsJson(await jobs.savepointContents(savepointOf(c, "savepoint")))),
     },
     {
       method: "PATCH",
@@ -55,6 +61,27 @@ const savepointJson = (record: SavepointRecord) => ({
   archive: record.archive,
   "kept-in": record.keptIn,
   error: record.error,
+});
+
+const contentsJson = (one: SavepointContents) => ({
+  jobid: one.jobId,
+  "job-name": one.jobName,
+  branch: one.branch,
+  checkpoint: one.checkpoint,
+  "created-at": one.createdAtMs,
+  "max-parallelism": one.maxParallelism,
+  "input-ended": one.inputEnded,
+  counters: one.counters,
+  sources: one.sources.map(({ uid, splits }) => ({
+    uid,
+    splits: splits.map(({ timestampMax, ...split }) => ({ ...split, "timestamp-max": timestampMax })),
+  })),
+  states: one.states.map(({ byteLength, keyGroups, rowsMax, ...state }) => ({
+    ...state,
+    bytes: byteLength,
+    "key-groups": keyGroups,
+    "rows-max": rowsMax,
+  })),
 });
 
 const SAVEPOINT = /^[0-9a-f]{1,64}$/;

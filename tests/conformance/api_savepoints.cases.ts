@@ -198,6 +198,23 @@ export const cases = [
     await api.close();
   }),
 
+  test("what is in a savepoint is told: positions, columns, rows and key groups", async (context) => {
+    const api = await openApi(context);
+    const jobId = await counting(api);
+    const savepoint = await savepointOf(api, jobId);
+    const { status, json } = await api.call("GET", `/v1/savepoints/${savepoint}/contents`);
+    equal([status, json.jobid, json["job-name"], json.counters.rowsIn], [200, jobId, "origin", 3]);
+    const [source] = json.sources;
+    equal([source.uid, source.splits.length, source.splits[0]["timestamp-max"]], ["events", 1, "0"]);
+    const [state] = json.states;
+    equal([state.uid, state.state, state.rows, state.parallelism], ["minutes", "windows", 2, 1]);
+    equal(state.columns[0], { name: "key_group", type: "i64", nullable: false });
+    ok(state["key-groups"] >= 1 && state["key-groups"] <= 2, "one or two key groups for two keys");
+    ok(state.bytes > 0 && state["rows-max"] >= 1, "sizes");
+    equal((await api.call("GET", `/v1/savepoints/${ID}/contents`)).json.code, "savepoint_unknown");
+    await api.close();
+  }),
+
   test("a savepoint that is asked into the archive is moved there, and a job goes on from it", async (context) => {
     const archive = new MemoryBlobStore();
     const api = await openApi(context, {}, { savepoints: { archive } });
