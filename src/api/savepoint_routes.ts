@@ -3,13 +3,13 @@
 import type { Context } from "hono";
 import { asMillraceError, type MillraceError, userError } from "../base/errors.ts";
 import { readBody } from "./body_reader.ts";
-import type { SavepointContents } from "../checkpoint/savepoint_contents.ts";
 import type { Answer } from "./error_answer.ts";
 import { savepointOperation } from "./flink_json.ts";
 import type { JobGateway, SavepointRecord } from "./gateway.ts";
 import { jobIdOf } from "./job_routes.ts";
 import { mediaTypeOf } from "./json_body.ts";
 import type { Route } from "./route.ts";
+import { contentsJson, savepointJson } from "./savepoint_json.ts";
 import { disposalBody, labelBody, stopBody, triggerBody } from "./savepoint_bodies.ts";
 
 export interface SavepointRouteDeps {
@@ -46,43 +46,6 @@ export function savepointRoutes({ jobs, savepointBytesMax }: SavepointRouteDeps)
     { method: "GET", path: "/v1/savepoint-disposal/:triggerid", handle: (c) => disposal(c, jobs) },
   ];
 }
-
-const savepointJson = (record: SavepointRecord) => ({
-  savepoint: record.savepoint,
-  kind: record.kind,
-  name: record.name,
-  notes: record.notes,
-  jobid: record.jobId,
-  "job-name": record.jobName,
-  status: record.status,
-  checkpoint: record.checkpoint,
-  bytes: record.byteLength,
-  "created-at": record.createdAtMs,
-  archive: record.archive,
-  "kept-in": record.keptIn,
-  error: record.error,
-});
-
-const contentsJson = (one: SavepointContents) => ({
-  jobid: one.jobId,
-  "job-name": one.jobName,
-  branch: one.branch,
-  checkpoint: one.checkpoint,
-  "created-at": one.createdAtMs,
-  "max-parallelism": one.maxParallelism,
-  "input-ended": one.inputEnded,
-  counters: one.counters,
-  sources: one.sources.map(({ uid, splits }) => ({
-    uid,
-    splits: splits.map(({ timestampMax, ...split }) => ({ ...split, "timestamp-max": timestampMax })),
-  })),
-  states: one.states.map(({ byteLength, keyGroups, rowsMax, ...state }) => ({
-    ...state,
-    bytes: byteLength,
-    "key-groups": keyGroups,
-    "rows-max": rowsMax,
-  })),
-});
 
 const SAVEPOINT = /^[0-9a-f]{1,64}$/;
 

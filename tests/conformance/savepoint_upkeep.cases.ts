@@ -7,7 +7,7 @@ import type { SavepointRecord } from "../../src/engine/savepoint_record.ts";
 import { outlived } from "../../src/engine/savepoint_retention.ts";
 import { type SavepointOf, SavepointStore } from "../../src/engine/savepoint_store.ts";
 import { type SavepointPolicy, SavepointUpkeep } from "../../src/engine/savepoint_upkeep.ts";
-import { MemoryBlobStore } from "../../src/platform/memory_stores.ts";
+import { MemoryBlobStore, MemoryMetadataStore } from "../../src/platform/memory_stores.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { BlobStore, MetadataStore } from "../../src/platform/ports.ts";
 import { type Case, test } from "../case.ts";
@@ -42,6 +42,12 @@ async function settled(upkeep: SavepointUpkeep): Promise<void> {
   await upkeep.wake();
   await upkeep.close();
 }
+
+const withEmptyStores = (platform: Platform): Platform => ({
+  ...platform,
+  metadata: new MemoryMetadataStore(),
+  blobs: new MemoryBlobStore(),
+});
 
 const files = async (blobs: BlobStore): Promise<readonly string[]> => await blobs.list("savepoint/");
 const leftovers = async (platform: Platform): Promise<number> =>
@@ -183,10 +189,11 @@ export const cases: readonly Case[] = [
 
   test("a move to the archive that fails anywhere goes on at the next start, and the file is always there", async (context) => {
     let steps = 0;
+    const fresh = await context.freshPlatform();
     for (let at = 0; ; at++) {
       let reached = false;
       for (const lost of [false, true]) {
-        const platform = await context.freshPlatform();
+        const platform = withEmptyStores(fresh);
         const archive = new MemoryBlobStore();
         const savepoint = await completed(openOn(platform, { archive }).savepoints, { archive: true });
         const bytes = await openOn(platform).savepoints.bytes(savepoint);
@@ -206,10 +213,11 @@ export const cases: readonly Case[] = [
 
   test("a deletion that fails anywhere leaves the savepoint or nothing of it, once the next start is through", async (context) => {
     let steps = 0;
+    const fresh = await context.freshPlatform();
     for (let at = 0; ; at++) {
       let reached = false;
       for (const lost of [false, true]) {
-        const platform = await context.freshPlatform();
+        const platform = withEmptyStores(fresh);
         const archive = new MemoryBlobStore();
         const savepoint = await completed(openOn(platform).savepoints);
         const broken = failing(platform, archive, at, lost);

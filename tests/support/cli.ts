@@ -128,3 +128,12 @@ export class Workplace {
     rmSync(this.path, { recursive: true, force: true });
   }
 }
+
+export const withWorkplace = async (run: (place: Workplace) => Promise<void>): Promise<void> => {
+  const place = new Workplace();
+  try {
+    await run(place);
+  } finally {
+    await place.close();
+  }
+};

@@ -6,16 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadJob } from "../../adapters/local/cli/load_job.ts";
-import { type Ended, Workplace } from "../support/cli.ts";
-
-const withWorkplace = async (run: (place: Workplace) => Promise<void>): Promise<void> => {
-  const place = new Workplace();
-  try {
-    await run(place);
-  } finally {
-    await place.close();
-  }
-};
+import { type Ended, type Workplace, withWorkplace } from "../support/cli.ts";
 
 /** A person gets a sentence, not the inside of the program. */
 const refused = ({ code, err }: Ended, status: number, ...parts: readonly string[]): void => {

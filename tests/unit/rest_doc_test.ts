@@ -26,11 +26,19 @@ test("docs/reference/rest.md names every route, and no route that is not there",
 
 test("docs/reference/cli.md names every command and option", () => {
   const text = page("cli");
-  for (const command of ["dev", "run", "validate", "start"]) {
+  const help = (...words: readonly string[]): string =>
+    spawnSync(process.execPath, [cliPath, ...words, "--help"], { encoding: "utf8" }).stdout;
+  const commandsIn = (shown: string): string[] =>
+    [...(shown.split("Commands:")[1] ?? "").matchAll(/^ {2}([a-z]+)/gm)].map((one) => one[1] as string);
+  const groups = ["savepoint"];
+  const commands = commandsIn(help()).filter((one) => !["help", ...groups].includes(one));
+  const grouped = groups.flatMap((group) => commandsIn(help(group)).map((one) => `${group} ${one}`));
+  assert.ok(commands.length > 10 && grouped.length > 5, "there are commands");
+  for (const command of [...commands, ...grouped.filter((one) => !one.endsWith(" help"))]) {
     assert.ok(text.includes(`\`millrace ${command}`), command);
-    const { stdout } = spawnSync(process.execPath, [cliPath, command, "--help"], { encoding: "utf8" });
-    const options = [...stdout.matchAll(/^ {2}(--[a-z-]+(?: <[a-z ]+>)?)/gm)].map((one) => one[1] as string);
-    assert.ok(options.length > 0, stdout);
+    const shown = help(...command.split(" "));
+    const options = [...shown.matchAll(/^ {2}(--[a-z-]+(?: <[a-z ]+>)?)/gm)].map((one) => one[1] as string);
+    assert.ok(options.length > 0, shown);
     for (const option of options) assert.ok(text.includes(`\`${option}\``), `${command} ${option}`);
   }
 });

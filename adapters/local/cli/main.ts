@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { keepCompiled } from "../compile_cache.ts";
 import { millraceVersion } from "../version.ts";
 import { EXIT, reportError } from "./exit.ts";
+import { addRemoteCommands } from "./remote/commands.ts";
 import { withCoordinator, withFunctions, withListen, withStore, withUp, withWorker } from "./options.ts";
 
 keepCompiled();
@@ -65,6 +66,10 @@ withWorker(program.command("worker"))
   .action(async (options) => {
     status = await (await import("./worker.ts")).worker(options);
   });
+
+addRemoteCommands(program, async (work) => {
+  status = await work;
+});
 
 const wantsJson = process.argv.includes("--json");
 
