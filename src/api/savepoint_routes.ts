@@ -81,8 +81,9 @@ async function poll(c: Context, jobs: JobGateway): Promise<Answer> {
   return c.json(savepointOperation(record));
 }
 
+/** Oldest first. */
 async function list(c: Context, jobs: JobGateway): Promise<Answer> {
-  const all = await jobs.savepoints();
+  const all = (await jobs.savepoints()).toSorted((left, right) => left.createdAtMs - right.createdAtMs);
   const jobId = c.req.query("jobid");
   const wanted = jobId === undefined ? all : all.filter((one) => one.jobId === jobId);
   return c.json({ savepoints: wanted.map(savepointJson) });

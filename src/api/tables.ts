@@ -1,6 +1,7 @@
 // Reading what table sinks have committed. Only tables that a known job's sink names can be read, by the columns
 // that the job's plan gives them; names are quoted, everything else is bound.
 
+import { textOf } from "../base/bytes.ts";
 import { type MillraceError, userError } from "../base/errors.ts";
 import { columnIndex, type DataType } from "../batch/schema.ts";
 import { type JobPlan, sinkInput } from "../graph/plan.ts";
@@ -61,17 +62,23 @@ async function exists(database: SqlDatabase, table: string): Promise<boolean> {
   return (await database.query({ sql, args: [table] })).length > 0;
 }
 
-/** Integers travel as digits: beyond 2^53 a platform may not hand them over whole. */
-const selectedAs = (name: string, type: DataType): string =>
-  type === "i64" || type === "timestamp" ? `CAST(${quoted(name)} AS TEXT)` : quoted(name);
+/**
+ * Integers travel as digits: beyond 2^53 a platform may not hand them over whole. Text travels as bytes: libSQL cuts it
+ * at a character of code 0 where it reads it.
+ */
+function selectedAs(name: string, type: DataType): string {
+  if (type === "i64" || type === "timestamp") return `CAST(${quoted(name)} AS TEXT)`;
+  return type === "utf8" ? `CAST(${quoted(name)} AS BLOB)` : quoted(name);
+}
 
 function cellOf(type: DataType, value: SqlValue | undefined): TableCell {
   if (value === null || value === undefined) return null;
   switch (type) {
     case "i64":
     case "timestamp":
-    case "utf8":
       return String(value);
+    case "utf8":
+      return value instanceof Uint8Array ? textOf(value) : String(value);
     case "bool":
       return Number(value) !== 0;
     case "f64":

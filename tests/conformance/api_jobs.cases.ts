@@ -36,6 +36,20 @@ export const cases = [
     await api.close();
   }),
 
+  test("text is read back whole, whatever characters are in it", async (context) => {
+    const api = await openApi(context);
+    await withLog(api);
+    await post(api, countingJob("texts", "per_minute"));
+    const accounts = ["", "a\u0000b", "\u0000", "ключ 🔑", '"\\'];
+    await append(
+      api,
+      [...accounts, "z"].map((one, at) => event(at === accounts.length ? 2 : 0, one, "1")),
+    );
+    const { json } = await rowsWhen(api, "/v1/tables/per_minute/rows", accounts.length);
+    equal(json.rows.map((row: Record<string, unknown>) => row["account"]).sort(), [...accounts].sort());
+    await api.close();
+  }),
+
   test("wrong questions to a table are refused with what would be right", async (context) => {
     const api = await openApi(context);
     await withLog(api);

@@ -11,7 +11,7 @@ export async function append(api: Api, lines: readonly string[]): Promise<void> 
 }
 
 export const event = (minute: number, account: string, amount: string): string =>
-  `{"at": ${minute * MINUTE}, "account": "${account}", "amount": ${amount}}`;
+  `{"at": ${minute * MINUTE}, "account": ${JSON.stringify(account)}, "amount": ${amount}}`;
 
 export async function withLog(api: Api): Promise<void> {
   const reply = await api.call("PUT", "/v1/stream/events", undefined, { "Content-Type": "application/json" });

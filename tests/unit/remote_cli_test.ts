@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { type Ended, type Workplace, withWorkplace } from "../support/cli.ts";
 
@@ -81,6 +82,15 @@ test("a job is submitted, looked at, saved, checked, stopped and started again b
     );
 
     assert.match(done(await ask("savepoint", "download", savepoint, "state.bin")), /^state\.bin: [\d,]+ bytes\n$/);
+    const exported = done(await ask("savepoint", "export", savepoint, "--sqlite", "state.db"));
+    assert.match(exported, /^state\.db: 1 states, [\d,]+ rows\n$/);
+    const database = new DatabaseSync(join(place.path, "state.db"), { readOnly: true });
+    const [counted] = database.prepare('SELECT count(*) AS rows, sum(rows) AS events FROM "minutes.windows"').all();
+    const [stated] = database.prepare("SELECT rows FROM states WHERE operator = 'minutes'").all();
+    assert.equal(counted?.["rows"], stated?.["rows"]);
+    assert.ok(Number(counted?.["events"]) > 0, "the counts of the windows");
+    database.close();
+    assert.equal(done(await ask("savepoint", "diff", savepoint, "state.bin")), "they hold the same\n");
     const again = await ask("savepoint", "download", savepoint, "state.bin");
     assert.deepEqual([again.code, existsSync(join(place.path, "state.bin"))], [2, true], "nothing is overwritten");
     const stopped = done(await ask("stop", "metering"));
@@ -94,6 +104,12 @@ test("a job is submitted, looked at, saved, checked, stopped and started again b
     assert.match(done(await ask("savepoint", "delete", savepoint)), /is deleted/);
     const gone = await ask("savepoint", "inspect", savepoint);
     assert.deepEqual([gone.code, gone.err.startsWith("error [savepoint_unknown]")], [2, true], gone.err);
+    const { savepoints } = JSON.parse(done(await ask("savepoint", "list", "metering", "--json")));
+    const later = savepoints.find((one: { readonly kind: string }) => one.kind === "stop").savepoint as string;
+    const differ = await ask("savepoint", "diff", "state.bin", later);
+    assert.equal(differ.code, 1, differ.err);
+    assert.match(differ.out, /minutes +windows .*\n- minutes\.windows \{"key_group":\d+,[^]*\n\+ minutes\.windows /);
+    assert.match(differ.out, /events +\S+ +\{?.*\d+/);
     const uploaded = JSON.parse(done(await ask("savepoint", "upload", "state.bin", "--json")));
     assert.deepEqual(
       [uploaded.kind, uploaded.bytes],

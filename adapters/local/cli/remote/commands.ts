@@ -54,7 +54,7 @@ function addSavepointCommands(program: Command, ends: Ends): void {
     .action((job, options) => ends(savepoints().then(({ stop }) => stop(job, options))));
   const group = program
     .command("savepoint")
-    .description("savepoints: take, list, inspect, label, delete, download, upload");
+    .description("savepoints: take, list, inspect, export, diff, label, delete, download, upload");
   withLabel(withServer(group.command("take")))
     .description("take one of a job at work, and wait until it is complete")
     .argument("<job>", "its id, the beginning of that, or its name")
@@ -75,6 +75,17 @@ function addSavepointCommands(program: Command, ends: Ends): void {
     .description("delete one with its file")
     .argument("<savepoint>")
     .action((savepoint, options) => ends(savepoints().then(({ remove }) => remove(savepoint, options))));
+  const look = () => import("./look.ts");
+  withServer(group.command("export"))
+    .description("write its state as a SQLite database, a typed table for each state")
+    .argument("<savepoint>", "its id, or a file")
+    .requiredOption("--sqlite <file>", "the database to write")
+    .action((savepoint, options) => ends(look().then(({ exportTables }) => exportTables(savepoint, options))));
+  withServer(group.command("diff"))
+    .description("what differs between two: rows of each state, positions of the sources")
+    .argument("<left>", "an id, or a file")
+    .argument("<right>", "an id, or a file")
+    .action((left, right, options) => ends(look().then(({ diff }) => diff(left, right, options))));
   withServer(group.command("download"))
     .description("write its file here")
     .argument("<savepoint>")
