@@ -8,9 +8,9 @@
 import { DurableObject } from "cloudflare:workers";
 import kernels from "../../build/kernels.wasm";
 import { engineGateway } from "../../src/api/engine_gateway.ts";
-import type { JobGateway } from "../../src/api/gateway.ts";
+import type { JobGateway, StartFrom } from "../../src/api/gateway.ts";
 import { isTerminal } from "../../src/coordinator/job_state.ts";
-import { Engine } from "../../src/engine/engine.ts";
+import { Engine, type SubmitFrom } from "../../src/engine/engine.ts";
 import { workerConnectors } from "./connectors.ts";
 import { enclose, type Envelope } from "./envelope.ts";
 import { registeredFunctions } from "./functions.ts";
@@ -61,18 +61,12 @@ export class JobCell extends DurableObject<Env> implements CellCalls {
   }
 
   /** Makes the job of this cell; the same call again finds it made. */
-  submit(
-    jobId: string,
-    spec: unknown,
-    savepoint: Uint8Array | null,
-    allowNonRestoredState: boolean,
-  ): Promise<Envelope> {
+  submit(jobId: string, spec: unknown, savepoint: Uint8Array | null, from: StartFrom): Promise<Envelope> {
     return enclose(`job ${jobId}`, async () => {
       const { engine, gateway } = await this.#boot();
       if (engine.list().length === 0) {
         await this.#setAlarm();
-        const from = savepoint === null ? {} : { savepoint: (await engine.savepoints.import(savepoint)).savepoint };
-        await engine.submit(spec, { ...from, jobId, allowNonRestoredState });
+        await engine.submit(spec, { jobId, ...(savepoint === null ? {} : await claimed(engine, savepoint, from)) });
       }
       return await gateway.job(jobId);
     });
@@ -125,3 +119,13 @@ export class JobCell extends DurableObject<Env> implements CellCalls {
 }
 
 const isAtWork = (engine: Engine): boolean => engine.list().some((job) => !isTerminal(job.status));
+
+/** The copy in this cell is for the job alone. */
+async function claimed(
+  engine: Engine,
+  bytes: Uint8Array,
+  { savepoint: name, ...from }: StartFrom,
+): Promise<SubmitFrom> {
+  const { savepoint } = await engine.savepoints.import(bytes);
+  return { ...from, savepoint, claimMode: "CLAIM", ...(name === undefined ? {} : { savepointName: name }) };
+}

@@ -5,13 +5,15 @@
 //              "upload/<id>"      one uploaded savepoint
 //   LOG        "log/<name>"       one durable log
 
+import type { StartFrom } from "../../src/api/gateway.ts";
 import { hexOf } from "../../src/base/bytes.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** What an object answers to; every method is one RPC. */
 export interface CellCalls {
   jobs(method: string, args: readonly unknown[]): Promise<Envelope>;
-  submit(jobId: string, spec: unknown, savepoint: Uint8Array | null, allowNonRestoredState: boolean): Promise<Envelope>;
+  /** @param savepoint the bytes of the one that `from` names */
+  submit(jobId: string, spec: unknown, savepoint: Uint8Array | null, from: StartFrom): Promise<Envelope>;
   erase(): Promise<Envelope>;
 }
 export interface LogCalls {

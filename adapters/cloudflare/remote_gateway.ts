@@ -25,14 +25,16 @@ export function remoteGateway(env: Env): JobGateway {
 
   return {
     submit: async (spec, from) => {
-      const bytes = from.savepoint === undefined ? null : await savepoints.savepointBytes(from.savepoint);
+      const { savepoint, claimMode } = from;
+      const bytes = savepoint === undefined ? null : await savepoints.savepointBytes(savepoint);
       const jobId = randomHex(16);
       const cell = jobCellName(jobId);
       await directory.addJob(jobId);
       try {
-        return await unfold<JobFacts>(cell, () =>
-          cellOf(env, cell).submit(jobId, spec, bytes, from.allowNonRestoredState === true),
-        );
+        const job = await unfold<JobFacts>(cell, () => cellOf(env, cell).submit(jobId, spec, bytes, from));
+        // The job has a copy: what is left of the one that it claims may also be deleted by hand.
+        if (savepoint !== undefined && claimMode === "CLAIM") await savepoints.deleteSavepoint(savepoint);
+        return job;
       } catch (error) {
         // Only a refusal proves that there is no job; after a call that broke off it may exist, and stays listed.
         if ((error as MillraceError).fault === "user") {

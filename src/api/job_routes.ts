@@ -62,16 +62,18 @@ interface Submission {
   readonly from: StartFrom;
 }
 
-/** Takes `{spec, savepoint?, allowNonRestoredState?}`, or the spec by itself. */
+const CLAIM_MODES: readonly unknown[] = ["CLAIM", "NO_CLAIM", null, undefined];
+
+/** Takes `{spec, savepoint?, allowNonRestoredState?, claimMode?}`, or the spec by itself. */
 function submissionOf(body: unknown): Submission {
   if (body === undefined)
     throw userError("json_invalid", "request body", "the body is empty; a job spec would be right");
   if (typeof body !== "object" || body === null || !("spec" in body)) return { spec: body, from: {} };
-  const { spec, savepoint, allowNonRestoredState, ...rest } = body as Readonly<Record<string, unknown>>;
+  const { spec, savepoint, allowNonRestoredState, claimMode, ...rest } = body as Readonly<Record<string, unknown>>;
   const [extra] = Object.keys(rest);
   if (extra !== undefined) {
     const shown = JSON.stringify(extra.slice(0, 64));
-    const known = "spec, savepoint and allowNonRestoredState";
+    const known = "spec, savepoint, allowNonRestoredState and claimMode";
     throw bodyInvalid(`the body has a field ${shown}; ${known} are those it may have`);
   }
   if (savepoint !== undefined && savepoint !== null && typeof savepoint !== "string") {
@@ -80,8 +82,12 @@ function submissionOf(body: unknown): Submission {
   if (!["boolean", "undefined"].includes(typeof allowNonRestoredState)) {
     throw bodyInvalid("allowNonRestoredState is neither true nor false");
   }
-  const allowed = { allowNonRestoredState: allowNonRestoredState === true };
-  return { spec, from: typeof savepoint === "string" ? { savepoint, ...allowed } : allowed };
+  if (!CLAIM_MODES.includes(claimMode)) throw bodyInvalid("claimMode is neither CLAIM nor NO_CLAIM");
+  const how = {
+    allowNonRestoredState: allowNonRestoredState === true,
+    claimMode: claimMode === "CLAIM" ? ("CLAIM" as const) : ("NO_CLAIM" as const),
+  };
+  return { spec, from: typeof savepoint === "string" ? { savepoint, ...how } : how };
 }
 
 const bodyInvalid = (message: string): MillraceError => userError("body_invalid", "request body", message);

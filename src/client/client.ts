@@ -14,6 +14,7 @@ export interface StartRequest {
   readonly spec: unknown;
   readonly savepoint?: string;
   readonly allowNonRestoredState?: boolean;
+  readonly claimMode?: "CLAIM" | "NO_CLAIM";
 }
 
 export interface CheckAnswer {

@@ -303,7 +303,7 @@ export async function createJob(
   const put = { kind: "put", key, value: encodeJobRecord(record) } as const;
   const outcome = await platform.metadata.commit([{ kind: "absent", key }, ...more.guards], [put, ...more.ops]);
   if (outcome.kind === "refused" && outcome.guard > 0) {
-    const message = "the state that was copied in for the job has been given up meanwhile; submit it again";
+    const message = "the savepoint, or the state that was copied from it, has been given up meanwhile; submit it again";
     throw externalError("import_given_up", `job ${record.jobId}`, message);
   }
   assert(outcome.kind === "committed", "a fresh random job id is unused");

@@ -50,11 +50,15 @@ export interface StartFrom {
   readonly savepoint?: string;
   /** What the job has no place for is left behind; otherwise it is refused. */
   readonly allowNonRestoredState?: boolean;
+  /** `CLAIM`: the savepoint is the job's from then on, which has copied its state: it is gone. Else it stays as it is. */
+  readonly claimMode?: "CLAIM" | "NO_CLAIM";
 }
 
 export interface SubmitFrom extends StartFrom {
   /** An unused id, where the deployment has to know it before the job exists (Durable Objects are named by it). */
   readonly jobId?: string;
+  /** What the savepoint is called where the job is asked for, if it is known here by another id. */
+  readonly savepointName?: string;
 }
 
 /** A job as it is seen from outside. */
@@ -178,7 +182,7 @@ export class Engine {
       changedAtMs: nowMs,
       restartsTotal: 0,
       error: null,
-      startedFrom: from.savepoint ?? null,
+      startedFrom: from.savepointName ?? from.savepoint ?? null,
     };
     if (from.savepoint === undefined) await createJob(this.platform, record);
     else {
@@ -187,7 +191,12 @@ export class Engine {
       const savepoint = restore.restored;
       const enumerate = () => enumerateSplits(this.#options.connectors, plan);
       const imported = await importState(this.platform, { jobId, branch, plan, savepoint, enumerate });
-      await createJob(this.platform, record, imported);
+      const claim = from.claimMode === "CLAIM" ? await this.upkeep.claim(from.savepoint) : { guards: [], ops: [] };
+      await createJob(this.platform, record, {
+        guards: [...imported.guards, ...claim.guards],
+        ops: [...imported.ops, ...claim.ops],
+      });
+      void this.upkeep.wake();
     }
     return this.#viewOf(this.#launch(record, plan));
   }

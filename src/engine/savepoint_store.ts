@@ -119,23 +119,27 @@ export class SavepointStore {
 
   /** One commit that holds what `ops` makes of the savepoint as it is then; answers with how it was before. */
   async change(savepoint: string, ops: (found: SavepointRecord) => readonly StoreOp[]): Promise<SavepointRecord> {
-    const labelKey = savepointLabelKey(savepoint);
     for (;;) {
-      const { record, bytes } = await this.#read(savepoint);
-      const label = await this.#platform.metadata.get(labelKey);
-      const found = { ...record, ...decodeLabel(label, labelKey) };
-      const asFound: readonly Guard[] = [
-        { kind: "equals", key: savepointKey(savepoint), value: bytes },
-        label === undefined ? { kind: "absent", key: labelKey } : { kind: "equals", key: labelKey, value: label },
-      ];
-      if ((await this.#platform.metadata.commit(asFound, ops(found))).kind === "committed") return found;
+      const { found, guards } = await this.asFound(savepoint);
+      if ((await this.#platform.metadata.commit(guards, ops(found))).kind === "committed") return found;
     }
   }
 
+  /** The savepoint, and what holds for as long as it stays as it is. */
+  async asFound(savepoint: string): Promise<{ readonly found: SavepointRecord; readonly guards: readonly Guard[] }> {
+    const [key, labelKey] = [savepointKey(savepoint), savepointLabelKey(savepoint)];
+    const { record, bytes } = await this.#read(savepoint);
+    const label = await this.#platform.metadata.get(labelKey);
+    const labelIs: Guard =
+      label === undefined ? { kind: "absent", key: labelKey } : { kind: "equals", key: labelKey, value: label };
+    return {
+      found: { ...record, ...decodeLabel(label, labelKey) },
+      guards: [{ kind: "equals", key, value: bytes }, labelIs],
+    };
+  }
+
   async get(savepoint: string): Promise<SavepointRecord> {
-    const { record } = await this.#read(savepoint);
-    const key = savepointLabelKey(savepoint);
-    return { ...record, ...decodeLabel(await this.#platform.metadata.get(key), key) };
+    return (await this.asFound(savepoint)).found;
   }
 
   /** A record that cannot be read is listed as failed, and left alone: it must not hide the others. */

@@ -19,8 +19,8 @@ import {
 } from "../checkpoint/paths.ts";
 import { Abort } from "../platform/abort.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { BlobStore, StoreOp } from "../platform/ports.ts";
-import { beingWritten, labelled, noArchive, type SavepointLabel } from "./savepoint_record.ts";
+import type { BlobStore, Guard, StoreOp } from "../platform/ports.ts";
+import { beingWritten, labelled, noArchive, type SavepointLabel, type SavepointRecord } from "./savepoint_record.ts";
 import { outlived } from "./savepoint_retention.ts";
 import type { SavepointStore } from "./savepoint_store.ts";
 
@@ -74,7 +74,7 @@ export class SavepointUpkeep {
 
   /** Deletes it. Where its file cannot be deleted now, it is later; the savepoint is gone at once. */
   async delete(savepoint: string): Promise<void> {
-    await this.#forget(savepoint);
+    await this.#savepoints.change(savepoint, (found) => this.#gone(found));
     if (!(await this.#attempt([savepoint, () => this.#clear(savepoint)]))) void this.wake();
   }
 
@@ -147,18 +147,24 @@ export class SavepointUpkeep {
     await this.#clear(savepoint);
   }
 
-  /** From then on there is no such savepoint. */
-  async #forget(savepoint: string): Promise<void> {
+  /**
+   * What makes the savepoint gone in a commit that makes something else of it, a job that claims it; the files are for
+   * the next round.
+   */
+  async claim(savepoint: string): Promise<{ readonly guards: readonly Guard[]; readonly ops: readonly StoreOp[] }> {
+    const { found, guards } = await this.#savepoints.asFound(savepoint);
+    return { guards, ops: this.#gone(found) };
+  }
+
+  #gone({ savepoint, status, keptIn }: SavepointRecord): readonly StoreOp[] {
     const { archive } = this.#policy;
-    await this.#savepoints.change(savepoint, ({ status, keptIn }) => {
-      if (status === "IN_PROGRESS") throw beingWritten(savepoint);
-      if (keptIn === "archive" && archive === undefined) throw noArchive(`savepoint ${savepoint}`);
-      return [
-        { kind: "delete", key: savepointKey(savepoint) },
-        { kind: "delete", key: savepointLabelKey(savepoint) },
-        leftover(savepoint, archive === undefined ? ["store"] : ["store", "archive"]),
-      ];
-    });
+    if (status === "IN_PROGRESS") throw beingWritten(savepoint);
+    if (keptIn === "archive" && archive === undefined) throw noArchive(`savepoint ${savepoint}`);
+    return [
+      { kind: "delete", key: savepointKey(savepoint) },
+      { kind: "delete", key: savepointLabelKey(savepoint) },
+      leftover(savepoint, archive === undefined ? ["store"] : ["store", "archive"]),
+    ];
   }
 
   /** Deletes what a leftover says, and then the leftover. */

@@ -232,6 +232,28 @@ export const cases = [
     await api.close();
   }),
 
+  test("a job that claims its savepoint is the only one to start from it", async (context) => {
+    const api = await openApi(context);
+    const jobId = await counting(api);
+    const savepoint = await savepointOf(api, jobId);
+    await api.call("PATCH", `/v1/jobs/${jobId}`);
+    const claims = ["one", "two", "three"].map((name) =>
+      api.call("POST", "/v1/jobs", { spec: countingJob(name, name), savepoint, claimMode: "CLAIM" }),
+    );
+    const codes = (await Promise.all(claims)).map((reply) => (reply.status === 201 ? "started" : reply.json.code));
+    equal(codes.filter((code) => code === "started").length, 1, codes.join(", "));
+    ok(
+      codes.every((code) => ["started", "import_given_up", "savepoint_unknown"].includes(code)),
+      codes.join(", "),
+    );
+    const [started] = (await api.call("GET", "/v1/jobs")).json.jobs.filter((one: { id: string }) => one.id !== jobId);
+    equal((await inState(api, started.id, "RUNNING")).millrace["started-from"], savepoint);
+    await eventually(api.platform, "the file's end", async () =>
+      (await api.platform.blobs.list("savepoint/")).length === 0 ? true : undefined,
+    );
+    await api.close();
+  }),
+
   test("wrong words about savepoints are refused with what would be right", async (context) => {
     const api = await openApi(context);
     const jobId = await counting(api);
@@ -304,6 +326,9 @@ export const cases = [
     );
     equal((await inState(api, next, "RUNNING")).millrace.counters.rowsIn, 5, "but they are among those that were read");
 
+    await api.call("PATCH", `/v1/jobs/${next}`);
+    const wrong = await api.call("POST", "/v1/jobs", { spec: other, savepoint, claimMode: "MINE" });
+    equal([wrong.status, wrong.json.code], [400, "body_invalid"]);
     const keyed = countingJob("keyed", "keyed");
     (keyed.operators[1] as Record<string, unknown>)["keyBy"] = ["amount"];
     const connector = { kind: "table", table: "keyed", mode: "upsert", primaryKey: ["amount", "window_start"] };

@@ -108,7 +108,7 @@ test("a job is submitted, looked at, saved, checked, stopped and started again b
     const later = savepoints.find((one: { readonly kind: string }) => one.kind === "stop").savepoint as string;
     const differ = await ask("savepoint", "diff", "state.bin", later);
     assert.equal(differ.code, 1, differ.err);
-    assert.match(differ.out, /minutes +windows .*\n- minutes\.windows \{"key_group":\d+,[^]*\n\+ minutes\.windows /);
+    assert.match(differ.out, /minutes +windows .*\n- minutes\.windows \{"key_group":\d+,[\s\S]*\n\+ minutes\.windows /);
     assert.match(differ.out, /events +\S+ +\{?.*\d+/);
     const uploaded = JSON.parse(done(await ask("savepoint", "upload", "state.bin", "--json")));
     assert.deepEqual(

@@ -83,8 +83,11 @@ test("a savepoint of a Worker is moved to its bucket, read from there, and delet
     assert.deepEqual(await worker.objectsIn("ARCHIVE"), [`savepoint/${savepoint}`]);
     const file = await worker.bytes("GET", `/v1/savepoints/${savepoint}/file`);
     assert.deepEqual([file.status, file.bytes.byteLength], [200, moved.bytes]);
-    await asked(worker, "POST", "/v1/jobs", { spec: countingJob("next", "after"), savepoint });
-    await asked(worker, "DELETE", `/v1/savepoints/${savepoint}`);
+    const next = await asked(worker, "POST", "/v1/jobs", { spec: countingJob("next", "after"), savepoint });
+    assert.equal((await asked(worker, "GET", `/v1/jobs/${next.jobid}`)).millrace["started-from"], savepoint);
+    const spec = countingJob("last", "last");
+    await asked(worker, "POST", "/v1/jobs", { spec, savepoint, claimMode: "CLAIM" });
+    assert.equal((await worker.call("GET", `/v1/savepoints/${savepoint}`)).status, 404);
     assert.deepEqual(await worker.objectsIn("ARCHIVE"), []);
   });
 });

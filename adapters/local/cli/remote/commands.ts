@@ -25,6 +25,7 @@ function addJobCommands(program: Command, ends: Ends): void {
     .description("start a job on a server")
     .argument("<file>", "job.json or job.ts")
     .option("--savepoint <file or id>", "start from this savepoint")
+    .option("--claim", "the savepoint is the job's from then on: it is deleted on the server")
     .action((file, options) => ends(jobs().then(({ submit }) => submit(file, options))));
   restoring(withServer(program.command("check")))
     .description("say what would become of each part of a savepoint; start nothing")

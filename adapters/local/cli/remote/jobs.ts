@@ -11,11 +11,14 @@ export interface StartOptions extends ConnectOptions {
   /** The file of a savepoint, or the id of one on the server. */
   readonly savepoint?: string;
   readonly allowNonRestoredState?: boolean;
+  readonly claim?: boolean;
 }
 
 export async function submit(file: string, options: StartOptions): Promise<number> {
   const client = connect(options);
-  const jobid = await client.submit({ spec: await loadJob(file), ...(await startOf(client, options)) });
+  const from = await startOf(client, options);
+  const claim = options.claim === true ? { claimMode: "CLAIM" as const } : {};
+  const jobid = await client.submit({ spec: await loadJob(file), ...from, ...claim });
   const job = await client.job(jobid);
   print(options, { jobid, name: job.name, state: job.state }, () => [`job ${job.name} (${jobid}) is ${job.state}`]);
   return EXIT.done;
