@@ -62,6 +62,10 @@ export const jobOverview = (job: JobFacts) => ({
   "end-time": endTimeOf(job),
   duration: durationOf(job),
   "last-modification": job.changedAtMs,
+  // Flink's own client reads no overview without it.
+  "pending-operators": 0,
+  jobType: "STREAMING",
+  schedulerType: "Adaptive",
   tasks: { total: tasksOf(job), ...lowerCased(countsOf(TASK_STATUS[job.status], tasksOf(job))) },
 });
 

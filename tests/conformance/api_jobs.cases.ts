@@ -101,6 +101,11 @@ export const cases = [
     equal((await api.call("GET", "/jobs")).json, { jobs: [{ id: jobId, status: "RUNNING" }] });
     const overview = (await api.call("GET", "/jobs/overview")).json.jobs[0];
     equal([overview.jid, overview.name, overview.state, overview.tasks.running], [jobId, "described", "RUNNING", 1]);
+    equal(
+      [overview["pending-operators"], overview.jobType],
+      [0, "STREAMING"],
+      "Flink's client reads nothing without it",
+    );
     equal((await api.call("GET", "/v1/overview")).json["jobs-running"], 1);
     equal((await api.call("GET", `/v1/jobs/${jobId}/status`)).json, { status: "RUNNING" });
     equal((await api.call("GET", `/v1/jobs/${jobId}/exceptions`)).json.exceptionHistory.entries, []);
