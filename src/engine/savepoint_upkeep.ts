@@ -9,7 +9,7 @@
 // - A file that is archived is in the archive before anything says so. What an interrupted move leaves there has the
 //   same name and bytes as the next attempt's, and a deletion takes it along.
 
-import { asMillraceError } from "../base/errors.ts";
+import { asMillraceError, type MillraceError } from "../base/errors.ts";
 import { decodeCbor, encodeCbor } from "../base/cbor.ts";
 import {
   SAVEPOINT_LEFTOVER_PREFIX,
@@ -140,10 +140,16 @@ export class SavepointUpkeep {
 
   async #move(savepoint: string, archive: BlobStore): Promise<void> {
     await archive.put(savepointKey(savepoint), await this.#savepoints.bytes(savepoint));
-    await this.#savepoints.change(savepoint, (found) => [
-      labelled(savepoint, { ...found, keptIn: "archive" }),
-      leftover(savepoint, ["store"]),
-    ]);
+    try {
+      await this.#savepoints.change(savepoint, (found) => [
+        labelled(savepoint, { ...found, keptIn: "archive" }),
+        leftover(savepoint, ["store"]),
+      ]);
+    } catch (thrown) {
+      // Deleted while the file was on its way, after the archive was looked through for it.
+      if ((thrown as MillraceError).code === "savepoint_unknown") await archive.delete([savepointKey(savepoint)]);
+      throw thrown;
+    }
     await this.#clear(savepoint);
   }
 

@@ -53,6 +53,13 @@ const files = async (blobs: BlobStore): Promise<readonly string[]> => await blob
 const leftovers = async (platform: Platform): Promise<number> =>
   (await platform.metadata.list(SAVEPOINT_LEFTOVER_PREFIX)).length;
 
+const blobsWith = (blobs: BlobStore): BlobStore => ({
+  put: (name, bytes) => blobs.put(name, bytes),
+  get: (name) => blobs.get(name),
+  delete: (names) => blobs.delete(names),
+  list: (prefix) => blobs.list(prefix),
+});
+
 /** Stores whose n-th change fails, before it has any effect or after all of it. */
 function failing(platform: Platform, archive: BlobStore, at: number, lost: boolean) {
   let calls = 0;
@@ -62,10 +69,9 @@ function failing(platform: Platform, archive: BlobStore, at: number, lost: boole
     throw externalError("store_unavailable", "store", "the store fails here");
   };
   const blobsOf = (blobs: BlobStore): BlobStore => ({
+    ...blobsWith(blobs),
     put: (name, bytes) => change(() => blobs.put(name, bytes)),
-    get: (name) => blobs.get(name),
     delete: (names) => change(() => blobs.delete(names)),
-    list: (prefix) => blobs.list(prefix),
   });
   const { metadata: real } = platform;
   const metadata: MetadataStore = {
@@ -238,6 +244,23 @@ export const cases: readonly Case[] = [
       steps++;
     }
     equal(steps, 4, "forget, delete in both places, forget the leftover");
+  }),
+
+  test("what is deleted while it moves to the archive is in neither place afterwards", async (context) => {
+    const platform = withEmptyStores(await context.freshPlatform());
+    const archive = new MemoryBlobStore();
+    const slow: BlobStore = {
+      ...blobsWith(archive),
+      put: async (name, bytes) => {
+        await openOn(platform, { archive }).upkeep.delete(savepoint);
+        await archive.put(name, bytes);
+      },
+    };
+    const { savepoints, upkeep } = openOn(platform, { archive: slow });
+    const savepoint = await completed(savepoints, { archive: true });
+    await settled(upkeep);
+    equal([await savepoints.list(), await files(platform.blobs), await files(archive)], [[], [], []]);
+    equal(await leftovers(platform), 0);
   }),
 
   test("a savepoint that is being written cannot be deleted; one that failed can", async (context) => {
