@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -113,6 +113,25 @@ test("what was acknowledged before a kill is there afterwards", async () => {
   const platform = await open(directory);
   for (let n = 1; n <= acknowledged; n++) assert.deepEqual(await platform.metadata.get(`k/${n}`), utf8(String(n)));
   await platform.close();
+});
+
+test("what a killed process has left in the log is in the file itself before anybody reads it", async () => {
+  const directory = freshDirectory();
+  const before = await open(directory);
+  await before.blobs.put("kept", utf8("by the log"));
+  // As a kill leaves them: the log was never copied into the file.
+  const [killed, copied] = [freshDirectory(), freshDirectory()];
+  mkdirSync(killed);
+  for (const name of ["store.db", "store.db-wal"]) copyFileSync(join(directory, name), join(killed, name));
+  await before.close();
+  const next = await open(killed);
+  mkdirSync(copied);
+  copyFileSync(join(killed, "store.db"), join(copied, "store.db"));
+  await next.close();
+  const file = await open(copied);
+  const kept = await file.blobs.get("kept");
+  await file.close();
+  assert.deepEqual(kept, utf8("by the log"));
 });
 
 test("a closed store can be opened again in the same process, and an open one cannot", async () => {
