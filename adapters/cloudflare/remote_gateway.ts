@@ -32,7 +32,7 @@ export function remoteGateway(env: Env): JobGateway {
       await directory.addJob(jobId);
       try {
         const job = await unfold<JobFacts>(cell, () => cellOf(env, cell).submit(jobId, spec, bytes, from));
-        // The job has a copy: what is left of the one that it claims may also be deleted by hand.
+        // Whoever comes second to a claim is refused here, and its job is erased below.
         if (savepoint !== undefined && claimMode === "CLAIM") await savepoints.deleteSavepoint(savepoint);
         return job;
       } catch (error) {

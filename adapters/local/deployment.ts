@@ -73,6 +73,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
     const { functions = [] } = options;
     const modules = functions instanceof ProcessFunctions ? undefined : functions.map((file) => resolve(file));
     const registry = functions instanceof ProcessFunctions ? functions : await loadFunctions(functions);
+    const savepoints = await savepointPolicy(options);
     const platform = await openLocalPlatform({ ...options, directory, log, console: options.console ?? terminal });
     const { database, clock, timers, entropy } = platform;
     const logs = new SqlLogDirectory({ database, clock, timers, yield: platform.yield, entropy });
@@ -95,7 +96,7 @@ export async function openDeployment(options: DeploymentOptions): Promise<Deploy
       connectors,
       functions: registry,
       embedded,
-      savepoints: await savepointPolicy(options),
+      savepoints,
       ...(threads ? { tasks } : {}),
       ...(options.task === undefined ? {} : { task: options.task }),
     });

@@ -2,6 +2,7 @@
 // that the job's plan gives them; names are quoted, everything else is bound.
 
 import { textOf } from "../base/bytes.ts";
+import { quotedName } from "../base/sql_name.ts";
 import { type MillraceError, userError } from "../base/errors.ts";
 import { columnIndex, type DataType } from "../batch/schema.ts";
 import { type JobPlan, sinkInput } from "../graph/plan.ts";
@@ -24,18 +25,16 @@ export const unknownTable = (table: string): MillraceError => {
   return userError("table_unknown", `table ${shown}`, `no job of this deployment writes to a table named ${shown}`);
 };
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-
 export async function readTable(database: SqlDatabase, table: TableFacts, query: TableQuery): Promise<TablePage> {
   const order = query.order.map(({ column, descending }) => {
     if (columnIndexOf(table, column) < 0) throw unknownColumn(table, column);
-    return `${quoted(column)}${descending ? " DESC" : ""}`;
+    return `${quotedName(column)}${descending ? " DESC" : ""}`;
   });
   // The rows of a page follow each other whatever is asked for: the rest of the key, or the row's place, decides.
-  const rest = table.mode === "upsert" ? table.primaryKey.map(quoted) : ["rowid"];
+  const rest = table.mode === "upsert" ? table.primaryKey.map(quotedName) : ["rowid"];
   if (!(await exists(database, table.table))) return { ...table, rows: [], more: false };
   const selected = table.columns.map(({ name, type }) => selectedAs(name, type)).join(", ");
-  const sql = `SELECT ${selected} FROM ${quoted(table.table)} ORDER BY ${[...order, ...rest].join(", ")} LIMIT ? OFFSET ?`;
+  const sql = `SELECT ${selected} FROM ${quotedName(table.table)} ORDER BY ${[...order, ...rest].join(", ")} LIMIT ? OFFSET ?`;
   const rows = await database.query({ sql, args: [BigInt(query.limit + 1), BigInt(query.offset)] });
   return {
     ...table,
@@ -67,8 +66,8 @@ async function exists(database: SqlDatabase, table: string): Promise<boolean> {
  * at a character of code 0 where it reads it.
  */
 function selectedAs(name: string, type: DataType): string {
-  if (type === "i64" || type === "timestamp") return `CAST(${quoted(name)} AS TEXT)`;
-  return type === "utf8" ? `CAST(${quoted(name)} AS BLOB)` : quoted(name);
+  if (type === "i64" || type === "timestamp") return `CAST(${quotedName(name)} AS TEXT)`;
+  return type === "utf8" ? `CAST(${quotedName(name)} AS BLOB)` : quotedName(name);
 }
 
 function cellOf(type: DataType, value: SqlValue | undefined): TableCell {

@@ -3,18 +3,9 @@
 import type { PlainData } from "../base/plain.ts";
 import type { Column, RecordBatch } from "../batch/record_batch.ts";
 import type { Schema } from "../batch/schema.ts";
-import type { TaskCounters } from "../protocol/snapshot.ts";
-import type { Savepoint, SavepointState } from "./savepoint.ts";
+import type { Savepoint, SavepointHeader, SavepointState } from "./savepoint.ts";
 
-export interface SavepointContents {
-  readonly jobId: string;
-  readonly jobName: string;
-  readonly branch: string;
-  readonly checkpoint: number;
-  readonly createdAtMs: number;
-  readonly maxParallelism: number;
-  readonly inputEnded: boolean;
-  readonly counters: TaskCounters;
+export interface SavepointContents extends SavepointHeader {
   readonly sources: readonly SourceContents[];
   readonly states: readonly StateContents[];
 }
@@ -44,9 +35,8 @@ export interface StateContents {
 }
 
 export function contentsOf({ header, sources, states }: Savepoint): SavepointContents {
-  const { jobId, jobName, branch, checkpoint, createdAtMs, maxParallelism, inputEnded, counters } = header;
   return {
-    ...{ jobId, jobName, branch, checkpoint, createdAtMs, maxParallelism, inputEnded, counters },
+    ...header,
     sources: sources.map(({ uid, splits }) => ({
       uid,
       splits: splits.map(({ id, position, finished, timestampMax }) => ({ id, position, finished, timestampMax })),

@@ -7,8 +7,8 @@
 //
 // Types: i64 and timestamp (ms since 1970) INTEGER, f64 REAL, bool INTEGER 0 or 1, utf8 TEXT. NaN is NULL, as SQLite has it.
 
-import type { Value } from "../batch/record_batch.ts";
-import { rowOf } from "../batch/record_batch.ts";
+import { quotedName } from "../base/sql_name.ts";
+import { rowOf, type Value } from "../batch/record_batch.ts";
 import type { DataType } from "../batch/schema.ts";
 import type { SqlStatement, SqlValue } from "../platform/ports.ts";
 import type { Savepoint, SavepointState } from "./savepoint.ts";
@@ -61,8 +61,8 @@ export function* savepointTables(savepoint: Savepoint, parametersMax: number): G
 
 function tableOf(table: string, { schema }: SavepointState): SqlStatement {
   const taken = new Set<string>();
-  const columns = schema.map(({ name, type }) => `${quoted(unused(name, taken))} ${SQL_TYPE[type]}`);
-  return { sql: `CREATE TABLE ${quoted(table)} (${columns.join(", ")}) STRICT`, args: [] };
+  const columns = schema.map(({ name, type }) => `${quotedName(unused(name, taken))} ${SQL_TYPE[type]}`);
+  return { sql: `CREATE TABLE ${quotedName(table)} (${columns.join(", ")}) STRICT`, args: [] };
 }
 
 /** SQLite takes names for the same that differ in capitals only. */
@@ -72,8 +72,6 @@ function unused(name: string, taken: Set<string>): string {
   taken.add(found.toLowerCase());
   return found;
 }
-
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 const sqlValue = (value: Value): SqlValue => {
   if (typeof value === "boolean") return value ? 1 : 0;
@@ -91,7 +89,7 @@ function inserts(
   const statements: SqlStatement[] = [];
   for (let at = 0; at < rows.length; at += rowsMax) {
     const some = rows.slice(at, at + rowsMax);
-    const sql = `INSERT INTO ${quoted(table)} VALUES ${some.map(() => row).join(", ")}`;
+    const sql = `INSERT INTO ${quotedName(table)} VALUES ${some.map(() => row).join(", ")}`;
     statements.push({ sql, args: some.flat() });
   }
   return statements;

@@ -3,7 +3,7 @@
 // Invariant: a check shows this plan, and a start carries out this plan: there is no second opinion of what fits.
 
 import { asOperatorUid } from "../base/ids.ts";
-import { type MillraceError, userError } from "../base/errors.ts";
+import { userError } from "../base/errors.ts";
 import { equalSchemas, type Schema } from "../batch/schema.ts";
 import type { Savepoint, SavepointState } from "../checkpoint/savepoint.ts";
 import { isKeyed, type JobPlan } from "../graph/plan.ts";
@@ -38,11 +38,11 @@ export function planRestore(platform: Platform, plan: JobPlan, savepoint: Savepo
   const nowhere = mayDrop ? "dropped" : "refused";
   const fates: RestoreFate[] = [...ofJob(plan, savepoint)];
   const sources = plan.nodes.filter((node) => node.kind === "source").map((node) => node.uid as string);
-  const fateOfSource = (uid: string): RestoreFate =>
-    sources.includes(uid)
-      ? { part: "source", uid, state: null, fate: "restored", reason: null }
-      : { part: "source", uid, state: null, fate: nowhere, reason: `the job has no source "${uid}"${listed(sources)}` };
-  fates.push(...savepoint.sources.map(({ uid }) => fateOfSource(uid)));
+  for (const { uid } of savepoint.sources) {
+    const known = sources.includes(uid);
+    const reason = known ? null : `the job has no source "${uid}"${listed(sources)}`;
+    fates.push({ part: "source", uid, state: null, fate: known ? "restored" : nowhere, reason });
+  }
   for (const uid of sources) {
     if (savepoint.sources.some((one) => one.uid === uid)) continue;
     const reason = "the savepoint does not know it: it is read from its beginning";
@@ -55,7 +55,7 @@ export function planRestore(platform: Platform, plan: JobPlan, savepoint: Savepo
     fates,
     restored: {
       header: savepoint.header,
-      sources: savepoint.sources.filter(({ uid }) => fateOfSource(uid).fate === "restored"),
+      sources: savepoint.sources.filter(({ uid }) => sources.includes(uid)),
       states: states.filter((one) => one.fate.fate === "restored").map((one) => one.state),
     },
   };
@@ -67,10 +67,8 @@ export function demandStartable({ fates }: RestorePlan, where: string): void {
   const [first] = refused;
   if (first === undefined) return;
   const more = refused.length === 1 ? "" : `; and ${refused.length - 1} more, which a check lists`;
-  throw mismatch(where, `${first.reason}${more}`);
+  throw userError("savepoint_mismatch", where, `${first.reason}${more}`);
 }
-
-const mismatch = (where: string, message: string): MillraceError => userError("savepoint_mismatch", where, message);
 
 function* ofJob(plan: JobPlan, { header: { maxParallelism } }: Savepoint): Generator<RestoreFate> {
   if (maxParallelism === plan.maxParallelism) return;
@@ -81,6 +79,10 @@ function* ofJob(plan: JobPlan, { header: { maxParallelism } }: Savepoint): Gener
 const listed = (has: readonly string[]): string =>
   has.length === 0 ? "" : `; it has ${has.map((one) => `"${one}"`).join(", ")}`;
 
+const fateOf =
+  (uid: string, state: string) =>
+  (fate: Fate, reason: string | null): RestoreFate => ({ part: "state", uid, state, fate, reason });
+
 function fateOfState(
   platform: Platform,
   plan: JobPlan,
@@ -88,13 +90,7 @@ function fateOfState(
   nowhere: "dropped" | "refused",
 ): RestoreFate {
   const keyed = plan.nodes.filter(isKeyed).map((node) => node.uid as string);
-  const fate = (found: Fate, reason: string | null): RestoreFate => ({
-    part: "state",
-    uid,
-    state,
-    fate: found,
-    reason,
-  });
+  const fate = fateOf(uid, state);
   if (!keyed.includes(uid)) return fate(nowhere, `the job has no operator "${uid}" with state${listed(keyed)}`);
   const names = statesOf(platform, plan, asOperatorUid(uid));
   if (!names.includes(state)) return fate(nowhere, `operator "${uid}" has no state "${state}"${listed(names)}`);
@@ -116,13 +112,7 @@ function* namedStates(
   for (const [state, kind] of storedStates(scalars)) {
     const wanted = declared.get(state);
     declared.delete(state);
-    const fate = (found: Fate, reason: string | null): RestoreFate => ({
-      part: "state",
-      uid,
-      state,
-      fate: found,
-      reason,
-    });
+    const fate = fateOf(uid, state);
     if (wanted === undefined) yield fate(nowhere, `function "${node.functionName}" declares no state "${state}"`);
     else if (wanted === kind) yield fate("restored", null);
     else
@@ -131,7 +121,7 @@ function* namedStates(
         `the state "${state}" of operator "${uid}" is ${kind} state, the job declares ${wanted} state`,
       );
   }
-  for (const state of declared.keys()) yield { part: "state", uid, state, fate: "empty", reason: NOTHING };
+  for (const state of declared.keys()) yield fateOf(uid, state)("empty", NOTHING);
 }
 
 const columns = (schema: Schema): string =>
@@ -141,7 +131,7 @@ function* newStates(platform: Platform, plan: JobPlan, savepoint: Savepoint): Ge
   for (const { uid } of plan.nodes.filter(isKeyed)) {
     for (const state of statesOf(platform, plan, uid)) {
       if (savepoint.states.some((one) => one.uid === uid && one.state === state)) continue;
-      yield { part: "state", uid, state, fate: "empty", reason: NOTHING };
+      yield fateOf(uid, state)("empty", NOTHING);
     }
   }
 }

@@ -10,7 +10,7 @@ import { type SavepointPolicy, SavepointUpkeep } from "../../src/engine/savepoin
 import { MemoryBlobStore, MemoryMetadataStore } from "../../src/platform/memory_stores.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { BlobStore, MetadataStore } from "../../src/platform/ports.ts";
-import { type Case, test } from "../case.ts";
+import { type Case, type TestContext, test } from "../case.ts";
 import { equal, ok, rejects } from "../expect.ts";
 import { emptyManifest, noPlan } from "../support/empty_job.ts";
 
@@ -82,6 +82,31 @@ function failing(platform: Platform, archive: BlobStore, at: number, lost: boole
   };
   const faulty: Platform = { ...platform, metadata, blobs: blobsOf(platform.blobs) };
   return { faulty, archive: blobsOf(archive), fired: () => calls > at };
+}
+
+interface Faulty {
+  readonly platform: Platform;
+  readonly archive: BlobStore;
+  /** The same stores; their change of number `at` fails, `lost`: after its effect. */
+  readonly broken: ReturnType<typeof failing>;
+  readonly at: number;
+  readonly lost: boolean;
+}
+
+/** On empty stores for each change that may fail, until a life makes fewer changes than that; answers how many it makes. */
+async function atEveryChange(context: TestContext, life: (faulty: Faulty) => Promise<void>): Promise<number> {
+  const fresh = await context.freshPlatform();
+  for (let at = 0; ; at++) {
+    let reached = false;
+    for (const lost of [false, true]) {
+      const platform = withEmptyStores(fresh);
+      const archive = new MemoryBlobStore();
+      const broken = failing(platform, archive, at, lost);
+      await life({ platform, archive, broken, at, lost });
+      reached ||= broken.fired();
+    }
+    if (!reached) return at;
+  }
 }
 
 const kept = (savepoint: string, createdAtMs: number, more: Partial<SavepointRecord> = {}): SavepointRecord => ({
@@ -194,55 +219,33 @@ export const cases: readonly Case[] = [
   }),
 
   test("a move to the archive that fails anywhere goes on at the next start, and the file is always there", async (context) => {
-    let steps = 0;
-    const fresh = await context.freshPlatform();
-    for (let at = 0; ; at++) {
-      let reached = false;
-      for (const lost of [false, true]) {
-        const platform = withEmptyStores(fresh);
-        const archive = new MemoryBlobStore();
-        const savepoint = await completed(openOn(platform, { archive }).savepoints, { archive: true });
-        const bytes = await openOn(platform).savepoints.bytes(savepoint);
-        const broken = failing(platform, archive, at, lost);
-        await settled(openOn(broken.faulty, { archive: broken.archive }).upkeep);
-        reached ||= broken.fired();
-        equal(await openOn(platform, { archive }).savepoints.bytes(savepoint), bytes, `step ${at}, lost ${lost}`);
-        await settled(openOn(platform, { archive }).upkeep);
-        equal([await files(platform.blobs), await leftovers(platform)], [[], 0], `step ${at}, lost ${lost}`);
-        equal(await openOn(platform, { archive }).savepoints.bytes(savepoint), bytes);
-      }
-      if (!reached) break;
-      steps++;
-    }
+    const steps = await atEveryChange(context, async ({ platform, archive, broken, at, lost }) => {
+      const savepoint = await completed(openOn(platform, { archive }).savepoints, { archive: true });
+      const bytes = await openOn(platform).savepoints.bytes(savepoint);
+      await settled(openOn(broken.faulty, { archive: broken.archive }).upkeep);
+      equal(await openOn(platform, { archive }).savepoints.bytes(savepoint), bytes, `step ${at}, lost ${lost}`);
+      await settled(openOn(platform, { archive }).upkeep);
+      equal([await files(platform.blobs), await leftovers(platform)], [[], 0], `step ${at}, lost ${lost}`);
+      equal(await openOn(platform, { archive }).savepoints.bytes(savepoint), bytes);
+    });
     equal(steps, 4, "put, say so, delete, forget the leftover");
   }),
 
   test("a deletion that fails anywhere leaves the savepoint or nothing of it, once the next start is through", async (context) => {
-    let steps = 0;
-    const fresh = await context.freshPlatform();
-    for (let at = 0; ; at++) {
-      let reached = false;
-      for (const lost of [false, true]) {
-        const platform = withEmptyStores(fresh);
-        const archive = new MemoryBlobStore();
-        const savepoint = await completed(openOn(platform).savepoints);
-        const broken = failing(platform, archive, at, lost);
-        const before = openOn(broken.faulty, { archive: broken.archive });
-        await before.upkeep.delete(savepoint).catch(() => undefined); // the first change: nothing may have happened
-        await before.upkeep.close();
-        reached ||= broken.fired();
-        const next = openOn(platform, { archive });
-        await settled(next.upkeep);
-        const listed = await next.savepoints.list();
-        equal((await files(platform.blobs)).length, listed.length, `step ${at}, lost ${lost}`);
-        equal(listed.length, at === 0 && !lost ? 1 : 0, `step ${at}, lost ${lost}`);
-        equal(await leftovers(platform), 0);
-        const state = listed.length === 1 ? "NOT_DELETED" : "GONE";
-        equal(await next.upkeep.deletion(savepoint), state);
-      }
-      if (!reached) break;
-      steps++;
-    }
+    const steps = await atEveryChange(context, async ({ platform, archive, broken, at, lost }) => {
+      const savepoint = await completed(openOn(platform).savepoints);
+      const before = openOn(broken.faulty, { archive: broken.archive });
+      await before.upkeep.delete(savepoint).catch(() => undefined); // the first change: nothing may have happened
+      await before.upkeep.close();
+      const next = openOn(platform, { archive });
+      await settled(next.upkeep);
+      const listed = await next.savepoints.list();
+      equal((await files(platform.blobs)).length, listed.length, `step ${at}, lost ${lost}`);
+      equal(listed.length, at === 0 && !lost ? 1 : 0, `step ${at}, lost ${lost}`);
+      equal(await leftovers(platform), 0);
+      const state = listed.length === 1 ? "NOT_DELETED" : "GONE";
+      equal(await next.upkeep.deletion(savepoint), state);
+    });
     equal(steps, 4, "forget, delete in both places, forget the leftover");
   }),
 

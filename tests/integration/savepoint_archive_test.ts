@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openBlobs } from "../../adapters/local/blobs/open_blobs.ts";
 import { Deployed } from "../support/deployed.ts";
+import { endlessJob } from "../support/endless_job.ts";
 import { type S3Server, startS3 } from "../support/s3_server.ts";
 
 const root = mkdtempSync(join(tmpdir(), "millrace-archive-"));
@@ -20,34 +21,6 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const endless = {
-  millrace: 1,
-  name: "endless",
-  checkpoint: { intervalMs: 100 },
-  operators: [
-    {
-      uid: "events",
-      kind: "source",
-      connector: { kind: "generator", seed: 3, rows: 10_000_000, keys: 100, stepMs: 10, ratePerSecond: 1000 },
-      schema: [
-        { name: "at", type: "timestamp" },
-        { name: "account", type: "utf8" },
-        { name: "amount", type: "i64" },
-      ],
-      eventTime: { column: "at", boundMs: 0 },
-    },
-    {
-      uid: "sums",
-      kind: "window",
-      input: "events",
-      keyBy: ["account"],
-      window: { kind: "tumbling", sizeMs: 60_000 },
-      aggregates: { events: { function: "count" } },
-    },
-    { uid: "result", kind: "sink", input: "sums", connector: { kind: "table", table: "sums", mode: "append" } },
-  ],
-};
-
 test("savepoints of `millrace up` are moved to a bucket, those without a name given up, and one is deleted there", async () => {
   const bucket = await s3.bucket();
   const archive = await openBlobs(bucket);
@@ -55,7 +28,7 @@ test("savepoints of `millrace up` are moved to a bucket, those without a name gi
   const args = ["--tasks", "1", "--archive", bucket.url, ...keys, "--savepoints-retained", "1"];
   const deployed = await Deployed.start(root, args);
   try {
-    const jobId = await deployed.submit(endless);
+    const jobId = await deployed.submit(endlessJob("endless"));
     await deployed.checkpoints(jobId, 2);
     const ask = async (body: object): Promise<string> => {
       const { "request-id": id } = await deployed.call("POST", `/v1/jobs/${jobId}/savepoints`, body);
@@ -76,7 +49,7 @@ test("savepoints of `millrace up` are moved to a bucket, those without a name gi
     assert.deepEqual(await archive.list("savepoint/"), [`savepoint/${named}`]);
     await deployed.call("POST", `/v1/jobs/${jobId}/stop`, {});
     await deployed.ended(jobId);
-    const next = await deployed.submit({ spec: { ...endless, name: "again" }, savepoint: named });
+    const next = await deployed.submit({ spec: endlessJob("again"), savepoint: named });
     await deployed.checkpoints(next, 1);
   } finally {
     await deployed.stop();

@@ -6,42 +6,15 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { endlessJob } from "../support/endless_job.ts";
 import { type Ended, type Workplace, withWorkplace } from "../support/cli.ts";
-
-const endless = (name: string, table = "sums", uid = "minutes") => ({
-  millrace: 1,
-  name,
-  checkpoint: { intervalMs: 50 },
-  operators: [
-    {
-      uid: "events",
-      kind: "source",
-      connector: { kind: "generator", seed: 3, rows: 10_000_000, keys: 10, stepMs: 10, ratePerSecond: 2000 },
-      schema: [
-        { name: "at", type: "timestamp" },
-        { name: "account", type: "utf8" },
-        { name: "amount", type: "i64" },
-      ],
-      eventTime: { column: "at", boundMs: 0 },
-    },
-    {
-      uid,
-      kind: "window",
-      input: "events",
-      keyBy: ["account"],
-      window: { kind: "tumbling", sizeMs: 60_000 },
-      aggregates: { events: { function: "count" } },
-    },
-    { uid: "result", kind: "sink", input: uid, connector: { kind: "table", table, mode: "append" } },
-  ],
-});
 
 async function withServer(work: (place: Workplace, url: string) => Promise<void>): Promise<void> {
   await withWorkplace(async (place) => {
     const write = (name: string, spec: object): void => writeFileSync(join(place.path, name), JSON.stringify(spec));
-    write("job.json", endless("metering"));
-    write("next.json", endless("next", "next_sums"));
-    write("other.json", endless("other", "other_sums", "hours"));
+    write("job.json", endlessJob("metering"));
+    write("next.json", endlessJob("next", "next_sums"));
+    write("other.json", endlessJob("other", "other_sums", "hours"));
     const dev = place.start("dev", "--port", "0", "--json");
     const [, url] = await dev.line(/"url":"([^"]+)"/);
     await work(place, url as string);

@@ -52,6 +52,7 @@ export async function openCoordinator(options: CoordinatorProcessOptions): Promi
   const times = clusterTimes(options.times);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const functions = await loadFunctions(options.functions);
+  const savepoints = await savepointPolicy(options);
   const log = openLog({
     file: options.logToTerminal === true ? undefined : join(directory, "millrace.log"),
     level: options.logLevel ?? "info",
@@ -77,8 +78,7 @@ export async function openCoordinator(options: CoordinatorProcessOptions): Promi
     },
   );
   const coordinator: Coordinator = new Coordinator({
-    ...{ platform, leases: platform.leases(ttlMs), ttlMs, network, functions },
-    savepoints: await savepointPolicy(options),
+    ...{ platform, leases: platform.leases(ttlMs), ttlMs, network, functions, savepoints },
     times,
     task: { ...defaultTaskOptions, ...options.task },
     rest: advertised === undefined ? server.url : `http://${advertised}:${server.port}`,

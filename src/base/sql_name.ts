@@ -1,0 +1,3 @@
+// Names in SQL text: values are bound, names cannot be.
+
+export const quotedName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
